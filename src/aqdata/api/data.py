@@ -1,0 +1,151 @@
+"""Routes of arrays in part, and of DataFiles as Zarr stores; whole DataFiles are in `datafiles.py`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from aqdata.api import examples
+from aqdata.api.deps import BodyDep, FileId, Name, ServiceDep
+from aqdata.errors import Invalid, NotFound, TooLarge
+from aqdata.models import canonical
+from aqdata.models.selection import Selection
+from aqdata.service import Opened, Service
+from aqdata.stores.arrays import inline_or_thread
+from aqdata.stores.base import Buffer
+from aqdata.wire.npy import npy_header
+from aqdata.wire.text import to_csv, to_json
+
+RAW, NPY, JSON, CSV = "application/octet-stream", "application/x-npy", "application/json", "text/csv"
+MAX_TEXT_ELEMENTS = 1_000_000
+MAX_INDEX = 16 << 20
+# writing an element as text takes as long as handling so many bytes
+_TEXT_WORK = 128
+
+router = APIRouter(tags=["Arrays"], responses=examples.PROBLEMS)
+
+Accept = Annotated[str, Header(description=f"{RAW} (default), {NPY}, {JSON} or {CSV}")]
+
+
+@router.get("/api/v1/datafiles/{file_id}/data/{name}", responses=examples.DATA, response_class=Response)
+async def read(
+    service: ServiceDep,
+    file_id: FileId,
+    name: Name,
+    part: Annotated[
+        str, Query(alias="slice", description="numpy's notation: `10:20,::2`", examples=["10:20,::2"])
+    ] = "",
+    order: Annotated[
+        Literal["C", "K"], Query(description="K: a whole array comes as it is stored; see X-Aqdata-Order")
+    ] = "C",
+    accept: Accept = RAW,
+) -> Response:
+    """A DataSet or a part of it."""
+    opened = await service.open(file_id)
+    selection = service.select(opened, name, lambda shape: Selection.parse(part, shape))
+    return await _answer(service, opened, name, selection, accept, order)
+
+
+@router.post(
+    "/api/v1/datafiles/{file_id}/data/{name}/read",
+    openapi_extra=examples.READ,
+    responses=examples.DATA,
+    response_class=Response,
+)
+async def read_index(service: ServiceDep, body: BodyDep, file_id: FileId, name: Name, accept: Accept = RAW) -> Response:
+    """A part of a DataSet, by index arrays as well."""
+    text = await body.all(MAX_INDEX, "body")
+    opened = await service.open(file_id)
+
+    def make(shape: tuple[int, ...]) -> Selection:
+        given = canonical.decode(text)
+        if not isinstance(given, dict) or "index" not in given:
+            raise Invalid('the body is {"index": […]}', field="index")
+        return Selection.from_json(given["index"], shape)
+
+    selection = await inline_or_thread(len(text), lambda: service.select(opened, name, make))
+    return await _answer(service, opened, name, selection, accept, "C")
+
+
+async def _answer(
+    service: Service, opened: Opened, name: str, selection: Selection, accept: str, order: str
+) -> Response:
+    layout = opened.placement.arrays[name].layout
+    media_type = next((kind for kind in (RAW, NPY, JSON, CSV) if kind in accept), RAW)
+    headers = {
+        "X-Aqdata-Dtype": layout.dtype,
+        "X-Aqdata-Shape": ",".join(map(str, selection.shape)),
+        "X-Aqdata-Order": "C",
+        "Vary": "Accept",
+    }
+    if media_type in (JSON, CSV):
+        return await _text(service, opened, name, selection, media_type, headers)
+    as_stored = order == "K" and selection.whole and layout.order == "F" and not layout.is_text
+    stream = service.stored(opened, name) if as_stored else service.part(opened, name, selection)
+    head = b""
+    if as_stored:
+        headers["X-Aqdata-Order"] = "F"
+    if media_type == NPY:
+        head = npy_header(layout.dtype, selection.shape, "F" if as_stored else "C", "Accept")
+    if layout.dtype != "str":
+        headers["Content-Length"] = str(len(head) + selection.size * layout.numpy_dtype.itemsize)
+    # before the headers go out, so that what fails at once has its own status
+    first = await anext(stream, b"")
+    return StreamingResponse(_stream(head, first, stream), 200, headers, media_type)
+
+
+async def _stream(head: bytes, first: Buffer, rest: AsyncIterator[Buffer]) -> AsyncIterator[memoryview]:
+    if head:
+        yield memoryview(head)
+    if first:
+        yield memoryview(first)
+    async for piece in rest:
+        yield memoryview(piece)
+
+
+async def _text(
+    service: Service, opened: Opened, name: str, selection: Selection, media_type: str, headers: dict[str, str]
+) -> Response:
+    if selection.size > MAX_TEXT_ELEMENTS:
+        raise TooLarge(f"{media_type} has at most {MAX_TEXT_ELEMENTS} elements: slice, or ask for {RAW}", field="slice")
+    array = await service.array(opened, name, selection)
+    if media_type == CSV:
+        content = await inline_or_thread(array.size * _TEXT_WORK, lambda: to_csv(array, name))
+    else:
+        spec, _ = opened.arrays()[name]
+        content = await inline_or_thread(array.size * _TEXT_WORK, lambda: to_json(array, spec.units))
+    return Response(content, 200, headers, media_type)
+
+
+@router.api_route("/zarr/{file_id}/{key:path}", methods=["GET", "HEAD"], response_class=Response)
+async def zarr(request: Request, service: ServiceDep, file_id: FileId, key: str) -> Response:
+    """A DataFile as a read-only Zarr v3 store: `xarray.open_zarr("http://127.0.0.1:5000/zarr/<id>")`."""
+    opened = await service.open(file_id)
+    data = memoryview(await service.zarr(opened, key))
+    media_type = JSON if key.endswith("zarr.json") else RAW
+    headers = {"Accept-Ranges": "bytes"}
+    wanted = request.headers.get("range")
+    if wanted is None:
+        return Response(bytes(data), 200, headers, media_type)
+    start, stop = _range(wanted, len(data))
+    headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
+    return Response(bytes(data[start:stop]), 206, headers, media_type)
+
+
+def _range(text: str, size: int) -> tuple[int, int]:
+    """The one range of a Range header (RFC 9110, 14.1.2)."""
+    unit, _, rest = text.partition("=")
+    first, dash, last = rest.strip().partition("-")
+    numbers = all(part == "" or (part.isdecimal() and part.isascii() and len(part) < 19) for part in (first, last))
+    if unit.strip() != "bytes" or not dash or not numbers or not (first or last):
+        raise Invalid("one range such as bytes=0-99", field="Range")
+    if first:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+    else:
+        start, stop = max(size - int(last), 0), size
+    if start >= stop:
+        raise NotFound(f"there are {size} bytes", field="Range")
+    return start, stop

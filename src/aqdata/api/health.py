@@ -1,0 +1,25 @@
+"""Routes for those who look after the server: is it alive, are its stores; nothing of DataFiles."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import APIRouter
+
+from aqdata.api import examples
+from aqdata.api.deps import ServiceDep
+
+router = APIRouter(tags=["Health"])
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """Answers as long as the server runs."""
+    return {"status": "ok", "version": version("aqdata")}
+
+
+@router.get("/readyz", responses=examples.PROBLEMS)
+async def ready(service: ServiceDep) -> dict[str, str]:
+    """Answers 200 if both stores take requests, else 503 or 507 with the reason."""
+    await service.check()
+    return {"status": "ready"}

@@ -1,0 +1,167 @@
+"""`aqdata put` and `aqdata get`: files to DataFiles and back."""
+
+from __future__ import annotations
+
+import sys
+import zipfile
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from aqdata.cli.place import open_lab
+from aqdata.errors import ConfigError, Conflict, Invalid
+from aqdata.models import canonical
+from aqdata.models.datafile import DataFile, DataSet
+from aqdata.models.selection import Selection
+from aqdata.wire.text import to_csv, to_json
+
+if TYPE_CHECKING:
+    from aqdata import Lab
+
+STDOUT = "-"
+_FORMS = ("npy", "csv", "json")
+
+
+def put(arguments: Namespace) -> int:
+    """Save each path as a DataFile and print its id."""
+    kinds = {path: _kind(Path(path)) for path in arguments.paths}
+    if (arguments.name or arguments.metadata) and _put_pack in kinds.values():
+        raise ConfigError("a .zarr.zip has its metadata inside: leave --name and --metadata out")
+    with open_lab(arguments, make=True) as lab:
+        for path, save in kinds.items():
+            print(save(lab, Path(path).expanduser(), arguments), flush=True)
+    return 0
+
+
+def get(arguments: Namespace) -> int:
+    """Download a DataFile, or a part of one DataSet."""
+    if arguments.dataset is not None:
+        return _get_data_set(arguments)
+    if arguments.slice is not None or arguments.format is not None:
+        raise ConfigError("--slice and --format are for one DataSet: name it with --dataset")
+    if arguments.output == STDOUT:
+        raise ConfigError("a whole DataFile can't go to stdout: name a file, or a DataSet with --dataset")
+    with open_lab(arguments) as lab:
+        file_id = lab.resolve(arguments.id)
+        target = Path(arguments.output or f"{file_id}.zarr.zip").expanduser()
+        if target.is_dir():
+            target /= f"{file_id}.zarr.zip"
+        _check_free(target, arguments.force)
+        print(lab.download(file_id, target))
+    return 0
+
+
+Save = Callable[["Lab", Path, Namespace], str]
+
+
+def _kind(path: Path) -> Save:
+    """How to save a file, by its ending."""
+    for ending, save in ((".zip", _put_pack), (".npy", _put_arrays), (".npz", _put_arrays)):
+        if path.name.lower().endswith(ending):
+            return save
+    raise ConfigError(f"{path}: what ends so can't be saved; .zarr.zip, .npy and .npz can")
+
+
+def _put_pack(lab: Lab, path: Path, _: Namespace) -> str:
+    return lab.put(path)
+
+
+def _put_arrays(lab: Lab, path: Path, arguments: Namespace) -> str:
+    metadata = _metadata(arguments.metadata) if arguments.metadata else {}
+    described = metadata.pop("datasets", {})
+    if not isinstance(described, dict) or not all(isinstance(one, dict) for one in described.values()):
+        raise Invalid("an object that has an object for each DataSet", field="datasets")
+    metadata["name"] = arguments.name or metadata.get("name") or path.stem
+    arrays = _arrays(path)
+    unknown = described.keys() - arrays.keys()
+    if unknown:
+        raise Invalid(f"{path.name} has no such array; it has {', '.join(arrays)}", field=f"datasets.{min(unknown)}")
+    data = {name: _data_set(name, array, described.get(name, {})) for name, array in arrays.items()}
+    return lab.save(DataFile(metadata, data), environment=False)
+
+
+def _data_set(name: str, array: np.ndarray, described: dict[str, Any]) -> DataSet:
+    try:
+        return DataSet(array, **described)
+    except TypeError as error:
+        raise Invalid(
+            f"has dims, units, long_name, attributes and coordinates, not {', '.join(described)}",
+            field=f"datasets.{name}",
+        ) from error
+    except Invalid as error:
+        raise Invalid(error.detail, field=".".join(filter(None, ("datasets", name, error.field)))) from error
+
+
+def _metadata(file: str) -> dict[str, Any]:
+    """The object in a JSON file."""
+    content = canonical.decode(Path(file).expanduser().read_bytes().removeprefix(b"\xef\xbb\xbf"))
+    if not isinstance(content, dict):
+        raise Invalid(f"{file} must hold one object, {{…}}", field="metadata")
+    return content
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npy (named after the file, not read yet) or .npz."""
+    try:
+        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {path.stem: loaded}
+        with loaded:
+            return dict(loaded)
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise Invalid(f"{path}: holds no arrays that can be saved: {error}") from error
+
+
+def _get_data_set(arguments: Namespace) -> int:
+    target = arguments.output
+    form = arguments.format or _form(target)
+    path = Path(target or f"{_file_name(arguments.dataset)}.{form}").expanduser()
+    if target != STDOUT:
+        _check_free(path, arguments.force)
+    with open_lab(arguments) as lab:
+        df = lab.load(arguments.id)
+        if arguments.dataset not in df:
+            raise Invalid(f"there is no DataSet {arguments.dataset!r}; there are {', '.join(df.data)}", field="dataset")
+        dataset = df[arguments.dataset]
+        selection = Selection.parse(arguments.slice or "", dataset.shape)
+        array = np.asarray(dataset[selection.index])
+    if target == STDOUT:
+        _write(sys.stdout.buffer, form, array, arguments.dataset, dataset.units)
+        return 0
+    with path.open("wb") as out:
+        _write(out, form, array, arguments.dataset, dataset.units)
+    print(path)
+    return 0
+
+
+def _form(target: str | None) -> str:
+    if target == STDOUT:
+        return "csv"
+    ending = Path(target).suffix.lower().removeprefix(".") if target else "npy"
+    if ending not in _FORMS:
+        raise ConfigError(f"{target}: what format is that? Write .npy, .csv or .json, or give --format")
+    return ending
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() or character in " ._-" else "_" for character in name)
+
+
+def _check_free(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise Conflict(f"{path} exists: --force overwrites it")
+
+
+def _write(out: BinaryIO, form: str, array: np.ndarray, name: str, units: str | None) -> None:
+    if form == "csv":
+        out.write(to_csv(array, name, "--slice"))
+    elif form == "json":
+        out.write(to_json(array, units) + b"\n")
+    elif isinstance(array.dtype, np.dtypes.StringDType):
+        # the format has no texts of any length
+        np.save(out, array.astype(f"U{max(1, *map(len, array.flat))}" if array.size else "U1"))
+    else:
+        np.save(out, array, allow_pickle=False)
