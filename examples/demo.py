@@ -127,7 +127,10 @@ def run(lab: aqdata.Lab, url: str) -> None:
     step("Save")
     started = time.perf_counter()
     file_id = lab.save(describe(flux, frequency, s21))
-    print(f"   {file_id}, on disk after {1e3 * (time.perf_counter() - started):.0f} ms")
+    taken = time.perf_counter() - started
+    print(
+        f"   {file_id}\n   on disk after {1e3 * taken:.0f} ms, in which git and the installed packages were looked at"
+    )
 
     step("List, newest first")
     for hit in lab.find(limit=3):
@@ -149,7 +152,7 @@ def run(lab: aqdata.Lab, url: str) -> None:
     step("Load a slice: only these points travel")
     part = got["s21"][30, 100:110]
     print(f'   got["s21"][30, 100:110] in {got.data["s21"].units}:')
-    print("   " + np.array2string(part[:4], precision=6) + " …")
+    print("   " + ", ".join(f"{point:.2e}" for point in part[:4]) + ", …")
 
     step("Compare, bit for bit")
     for name, sent in (("flux", flux), ("frequency", frequency), ("s21", s21)):
@@ -182,7 +185,6 @@ def main() -> int:
             run(lab, url)
     except AqdataError as error:
         print(f"\nThat didn't work: {error}", file=sys.stderr)
-        print(f"Is there a server at {url}? Start one in another terminal: aqdata serve", file=sys.stderr)
         return 1
     return 0
 

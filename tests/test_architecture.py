@@ -23,21 +23,25 @@ RANKS = {
     "config": 1,
     "models": 1,
     "query": 2,
+    "environment": 2,
     "wire": 3,
     "stores": 4,
     "attempt": 5,
+    "body": 5,
     "service": 6,
     "lab": 6,
-    "api": 7,
+    "backends": 7,
     "client": 7,
+    "api": 8,
     "testing": 8,
-    "aio": 8,
+    # in both worlds: a Lab over the service, in one process
     "embedded": 8,
+    "aio": 8,
     "cli": 9,
 }
 PUBLIC = "aqdata"
 CLIENT_SIDE = {"lab", "client"}
-SERVER_SIDE = {"stores", "attempt", "service", "api"}
+SERVER_SIDE = {"stores", "attempt", "body", "service", "backends", "api"}
 CLIENT_MAY_IMPORT = {"numpy", "pydantic", "pydantic_core", "urllib3", "tqdm"}
 SERVER_ONLY = {"apsw", "fastapi", "httptools", "multipart", "starlette", "tensorstore", "uvicorn", "uvloop", "xxhash"}
 INPUT_AND_OUTPUT = {

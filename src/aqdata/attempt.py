@@ -7,7 +7,6 @@ under a path of its own, and nothing is visible before a record names that path.
 from __future__ import annotations
 
 import asyncio
-import mimetypes
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import xxhash
 
 from aqdata.errors import Invalid, TooLarge
 from aqdata.models import canonical
+from aqdata.models.attachment import media_type_of
 from aqdata.models.names import check_distinct
 from aqdata.models.spec import DataSetSpec
 from aqdata.stores.arrays import inline_or_thread
@@ -31,13 +31,6 @@ PACK_LIMIT = 8 << 20
 """Bytes of chunks up to which a DataFile is one object."""
 
 _IN_FLIGHT = 8
-# the standard library's own table only: the same name has the same type on every server
-_TYPES = mimetypes.MimeTypes()
-
-
-def media_type(name: str) -> str:
-    """The media type of an attached file, by its name."""
-    return _TYPES.guess_type(name)[0] or "application/octet-stream"
 
 
 @dataclass
@@ -87,7 +80,7 @@ class Attempt:
     @property
     def files(self) -> dict[str, Any]:
         """The attached files so far, as the document describes them."""
-        return {name: {"size": size, "media_type": media_type(name)} for name, (size, _) in self._files.items()}
+        return {name: {"size": size, "media_type": media_type_of(name)} for name, (size, _) in self._files.items()}
 
     def declare(self, name: str, layout: Layout) -> None:
         """Say that chunks of this array follow, in stored order."""
@@ -155,10 +148,10 @@ class Attempt:
             total.update(canonical.encode(name) + digest)
         return total.hexdigest()
 
-    async def finish(self, document: Mapping[str, Any], specs: Mapping[str, DataSetSpec], digest: str) -> Placement:
-        """Write what is left, durably, and say where all of it lies. `document` is a tree of canonical JSON."""
+    async def finish(self, document: bytes, specs: Mapping[str, DataSetSpec], digest: str) -> Placement:
+        """Write what is left, durably, and say where all of it lies. `document` goes into the group's attributes."""
         described = {name: (specs[name], self._arrays[name].layout) for name in specs}
-        head = await asyncio.to_thread(lambda: list(group_entries(document, described)))
+        head = await inline_or_thread(len(document), lambda: list(group_entries(document, described)))
         if self._held is not None:
             form, arrays = "pack", await self._write_pack(head, self._held)
         else:

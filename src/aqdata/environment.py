@@ -35,8 +35,7 @@ def capture(script: str | Path | None = None) -> Environment:
     What can't be found out is left out.
     """
     path = _script(script)
-    folder = path.parent if path else Path.cwd()
-    commit, dirty = _git(folder)
+    commit, dirty = _git(path.parent if path else Path.cwd()) if path or script is None else (None, None)
     return Environment(
         commit=commit,
         dirty=dirty,
@@ -50,11 +49,15 @@ def capture(script: str | Path | None = None) -> Environment:
 
 
 def _script(script: str | Path | None) -> Path | None:
-    given = script or getattr(sys.modules.get("__main__"), "__file__", None)
+    started = getattr(sys.modules.get("__main__"), "__file__", None)
     try:
-        return Path(given).expanduser().resolve() if given else None
+        if script is not None:
+            return Path(script).expanduser().resolve()
+        path = Path(started).resolve() if started else None
     except (OSError, RuntimeError, ValueError):
         return None
+    # a launcher, such as Jupyter's or pytest's: the work is in the current folder
+    return None if path and path.is_relative_to(Path(sys.prefix).resolve()) else path
 
 
 def _git(folder: Path) -> tuple[str | None, bool | None]:

@@ -11,9 +11,11 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from aqdata.attempt import Attempt, media_type, remove
+from aqdata.attempt import Attempt, remove
 from aqdata.errors import AqdataError, Conflict, Deleted, Invalid, NotFound, StoreFull, TooLarge
 from aqdata.models import canonical
+from aqdata.models.attachment import media_type_of
+from aqdata.models.datafile import check_data_sets
 from aqdata.models.ids import check_id, new_id
 from aqdata.models.keys import escape_key
 from aqdata.models.metadata import MetaData
@@ -97,7 +99,7 @@ class Service:
         header = await anext(parts)
         if not isinstance(header, Header):
             raise Invalid("a pack begins with its metadata", field="body")
-        file_id, metadata = split_document(canonical.from_json_value(header.document))
+        file_id, metadata = split_document(header.document)
         specs = {name: spec for name, (spec, _) in header.arrays.items()}
         async with self.attempt(file_id) as attempt:
             for name, (_, layout) in header.arrays.items():
@@ -122,14 +124,15 @@ class Service:
             Invalid: metadata and DataSets don't fit together, or the document is too large.
             Conflict: the id belongs to another DataFile.
         """
-        check_together(specs)
+        check_data_sets(specs)
         encoded = metadata.to_json()
         await attempt.settle()
         digest = attempt.digest(encoded, specs)
         now = canonical.utc_text(datetime.now(UTC))
-        document = _document(file_id, now, encoded, specs, attempt.files)
+        group = _document(file_id, now, encoded)
+        document = _described(group, specs, attempt.files)
         self._check_size(document)
-        placement = await attempt.finish(canonical.read_tree(document), specs, digest)
+        placement = await attempt.finish(group, specs, digest)
         date = canonical.utc_text(metadata.date)
         record = Record(file_id, 1, "complete", now, date, document, placement.to_json())
         for _ in range(_TRIES):
@@ -249,12 +252,12 @@ class Service:
         key = opened.placement.files.get(name)
         if key is None:
             raise NotFound(f"there is no file {name!r} in this DataFile", field="name")
-        return await self._blobs.read(key), media_type(name)
+        return await self._blobs.read(key), media_type_of(name)
 
     async def pack(self, opened: Opened) -> tuple[int, AsyncIterator[Buffer]]:
         """The whole DataFile as a pack with its current metadata: its size, and its bytes."""
         tree = opened.tree
-        head = list(group_entries(tree, opened.arrays()))
+        head = list(group_entries(_group(tree), opened.arrays()))
         files = {name: tree["files"][escape_key(name)]["size"] for name in opened.placement.files}
         size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(opened.placement, files)))
         return size, self._pack_bytes(opened, head)
@@ -294,8 +297,7 @@ class Service:
         arrays = opened.arrays()
         name, _, rest = key.partition("/")
         if key == "zarr.json":
-            head = dict(group_entries(opened.tree, arrays))
-            return head[key]
+            return dict(group_entries(_group(opened.tree), arrays))[key]
         if name in arrays and rest == "zarr.json":
             return canonical.write_tree(array_json(*arrays[name]))
         data = await self._reader.chunk(opened.placement, name, rest) if name in arrays else None
@@ -427,33 +429,25 @@ def split_document(document: Mapping[str, Any]) -> tuple[str, MetaData]:
     return file_id, MetaData.from_document({key: document[key] for key in document if key not in _SYSTEM})
 
 
-def check_together(specs: Mapping[str, DataSetSpec]) -> None:
-    """Raise `Invalid` unless DataSets agree on the lengths of their dims, and name coordinates that there are."""
-    lengths: dict[str, tuple[int, str]] = {}
-    for name, spec in specs.items():
-        for dim, length in zip(spec.dims, spec.shape, strict=True):
-            known, other = lengths.setdefault(dim, (length, name))
-            if known != length:
-                raise Invalid(
-                    f"dim {dim!r} has length {length} here and {known} in {other!r}: rename one",
-                    field=f"datasets.{name}",
-                )
-        missing = [coordinate for coordinate in spec.coordinates if coordinate not in specs]
-        if missing:
-            raise Invalid(f"there is no DataSet {missing[0]!r}", field=f"datasets.{name}.coordinates")
+def _document(file_id: str, saved_at: str, metadata: bytes) -> bytes:
+    """The document of a new DataFile, without its DataSets and files."""
+    system = canonical.write_tree({"id": file_id, "state": "complete", "revision": 1, "saved_at": saved_at})
+    return system[:-1] + b"," + metadata[1:]
 
 
-def _document(
-    file_id: str, saved_at: str, metadata: bytes, specs: Mapping[str, DataSetSpec], files: Mapping[str, Any]
-) -> bytes:
-    system = canonical.encode({"id": file_id, "state": "complete", "revision": 1, "saved_at": saved_at})
-    parts = [system[1:-1], metadata[1:-1]]
+def _described(document: bytes, specs: Mapping[str, DataSetSpec], files: Mapping[str, Any]) -> bytes:
+    """The document with its DataSets and files."""
+    parts = [document[:-1]]
     if specs:
-        described = canonical.encode({name: spec.to_document() for name, spec in specs.items()})
-        parts.append(b'"datasets":' + described)
+        parts.append(b'"datasets":' + canonical.encode({name: spec.to_document() for name, spec in specs.items()}))
     if files:
         parts.append(b'"files":' + canonical.encode(files))
-    return b"{" + b",".join(filter(None, parts)) + b"}"
+    return b",".join(parts) + b"}"
+
+
+def _group(tree: Mapping[str, Any]) -> bytes:
+    """What of a document goes into the group's attributes."""
+    return canonical.write_tree({key: value for key, value in tree.items() if key not in ("datasets", "files")})
 
 
 def _summary(document: bytes) -> dict[str, Any]:

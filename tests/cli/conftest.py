@@ -49,9 +49,13 @@ class Server:
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str, str]:
         """Exit code and what it printed after its first line."""
+        assert self.process.stdout
+        assert self.process.stderr
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, out, err
+        # not communicate: it would miss what readline has read ahead
+        with self.process.stdout, self.process.stderr:
+            out, err = self.process.stdout.read(), self.process.stderr.read()
+        return self.process.wait(30), out, err
 
 
 @pytest.fixture(scope="session")

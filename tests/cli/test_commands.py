@@ -26,7 +26,11 @@ METADATA = {
     "instruments": {
         "vna": {
             "model": "ZNB20",
-            "settings": {"power": {"value": -30.0, "unit": "dBm"}, "phase": 1j, "gap": {"__float__": "NaN"}},
+            "settings": {
+                "power": {"value": -30.0, "unit": "dBm"},
+                "phase": {"__complex__": {"re": 0.0, "im": 1.0}},
+                "gap": {"__float__": "NaN"},
+            },
         }
     },
     "program": {"source": "OPENQASM 3;\nqubit q;\nx q;\n", "compiler": "aq_compiler"},
@@ -40,12 +44,12 @@ S21 = (np.arange(12.0).reshape(3, 4) + 0.25j).astype("c16")
 def put(aqdata: Run, place: list[str], tmp_path: Path) -> Put:
     """Saves an array and returns its id."""
 
-    def save(array: np.ndarray = S21, name: str = "s21", **metadata: Any) -> str:
+    def save(array: np.ndarray = S21, dataset: str = "s21", **metadata: Any) -> str:
         folder = tmp_path / "sources"
         folder.mkdir(exist_ok=True)
-        np.save(folder / f"{name}.npy", array)
-        (folder / "m.json").write_text(json.dumps({**(METADATA if name == "s21" else {}), **metadata}))
-        done = aqdata("put", folder / f"{name}.npy", "--metadata", folder / "m.json", *place)
+        np.save(folder / f"{dataset}.npy", array)
+        (folder / "m.json").write_text(json.dumps({**(METADATA if dataset == "s21" else {}), **metadata}))
+        done = aqdata("put", folder / f"{dataset}.npy", "--metadata", folder / "m.json", *place)
         assert (done.code, done.err) == (0, "")
         return str(done.out.strip())
 
@@ -117,7 +121,7 @@ def test_show_as_json_is_the_document(aqdata: Run, put: Put, place: list[str]) -
 
 
 def test_names_cant_move_the_cursor(aqdata: Run, put: Put, place: list[str]) -> None:
-    file_id = put(name="s21", comment="\x1b[2J gone")
+    file_id = put(comment="\x1b[2J gone")
     assert "\x1b" not in aqdata("show", file_id, *place).out
 
 
@@ -230,8 +234,8 @@ FAILURES: list[tuple[list[str], int, str]] = [
     (["show", "019aab5e-7c4d-7f3a-9d2e-5b8c1f0a6e42"], 1, "no"),
     (["show", "not an id"], 1, "id"),
     (["get", "ID", "--dataset", "nope"], 1, "there are s21"),
-    (["get", "ID", "--dataset", "s21", "--slice", "0:x"], 1, "slice"),
-    (["get", "ID", "--dataset", "s21", "--slice", "9"], 1, "slice"),
+    (["get", "ID", "--dataset", "s21", "--slice", "0:x", "-o", "-"], 1, "slice"),
+    (["get", "ID", "--dataset", "s21", "--slice", "9", "-o", "-"], 1, "slice"),
     (["get", "ID", "--slice", "0"], 2, "--dataset"),
     (["get", "ID", "-o", "-"], 2, "stdout"),
     (["get", "ID", "--dataset", "s21", "-o", "x.mat"], 2, "--format"),

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,18 @@ Run = Callable[..., Any]
 
 
 @pytest.fixture
-def serve(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[..., Any]:
+def serve(server: Any) -> Iterator[Callable[..., Any]]:
     """Starts a server that is stopped at the end."""
-    make = type(request.getfixturevalue("server"))
     running: list[Any] = []
 
     def start(*arguments: str) -> Any:
-        running.append(make(*arguments))
+        running.append(type(server)(*arguments))
         return running[-1]
 
-    request.addfinalizer(lambda: [one.process.kill() for one in running if one.process.poll() is None])
-    return start
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.stop(signal.SIGKILL)
 
 
 def test_the_first_lines_name_address_docs_and_both_stores(serve: Run, tmp_path: Path) -> None:
@@ -64,6 +66,7 @@ def test_an_answer_under_way_is_finished_before_it_stops(serve: Run, tmp_path: P
         connection.sendall(content[20:])
         assert b" 201 " in connection.recv(4096).partition(b"\r\n")[0]
     assert server.process.wait(30) == 0
+    server.stop()
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
 @pytest.mark.parametrize(("wrong", "field", "says"), WRONG)
 def test_a_wrong_value_is_refused_with_its_path(wrong: dict[str, Any], field: str, says: str) -> None:
     fields = {"name": "x", **wrong}
-    ways = [lambda: MetaData(**fields), lambda: MetaData.from_document(fields)]
+    ways = [lambda: MetaData(**fields), lambda: MetaData.from_document(fields), lambda: MetaData.model_validate(fields)]
     if "custom" not in wrong:
         ways.append(lambda: MetaData.from_json(encode(fields)))
     for way in ways:
@@ -201,6 +201,10 @@ def test_several_wrong_values_are_counted() -> None:
         MetaData(name="x", flag="pink", userr="ana")
     with pytest.raises(Invalid, match="name: it is required"):
         MetaData()  # type: ignore[call-arg]
+
+
+def test_no_way_of_writing_makes_nan_null() -> None:
+    assert "NaN" in Setting(math.nan).model_dump_json()
 
 
 def test_metadata_of_something_else_are_refused() -> None:

@@ -1,0 +1,1 @@
+"""The HTTP API: routes over the service; `app.py` puts them together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 DESCRIPTION = """\
@@ -32,7 +33,19 @@ class _Version(argparse.Action):
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """The arguments; `run` names the function to call."""
-    return build_parser().parse_args(argv, argparse.Namespace(url=None, folder=None, config=None))
+    given = _with_slices_joined(sys.argv[1:] if argv is None else argv)
+    return build_parser().parse_args(given, argparse.Namespace(url=None, folder=None, config=None))
+
+
+def _with_slices_joined(arguments: Sequence[str]) -> list[str]:
+    """`--slice -1,:` as `--slice=-1,:`, for argparse takes a value with a dash in front for an option."""
+    joined: list[str] = []
+    for argument in arguments:
+        if joined and joined[-1] == "--slice":
+            joined[-1] = f"--slice={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from aqdata.config import Config, Loaded, embedded, load
-from aqdata.errors import ConfigError
+from aqdata.errors import ConfigError, StoreUnavailable
 
 _BACKLOG = 2048
 
@@ -135,7 +135,10 @@ class _Lifespan:
         )
 
     async def startup(self) -> None:
-        self.state.update(await self._context.__aenter__() or {})
+        try:
+            self.state.update(await self._context.__aenter__() or {})
+        except StoreUnavailable as error:
+            raise ConfigError(str(error)) from error
 
     async def shutdown(self) -> None:
         await self._context.__aexit__(None, None, None)
@@ -144,11 +147,11 @@ class _Lifespan:
 def _banner(loaded: Loaded, config: Config, port: int) -> str:
     """The first lines of the log: where the server is, what it keeps data in, and why there."""
     url = config.server.model_copy(update={"port": port}).url
-    arrays = "memory" if config.data_backend.protocol == "memory" else f"Zarr in {config.data_backend.path}"
+    kept = config.data_backend.protocol != "memory"
     lines = [
         f"aqdata {version('aqdata')} on {url}, API at {url}/docs",
-        f"arrays:   {arrays}",
-        f"metadata: SQLite in {config.metadata_backend.sqlite}",
+        f"arrays:   {f'Zarr in {config.data_backend.path}' if kept else 'memory, gone when the server stops'}",
+        f"metadata: {f'SQLite in {config.metadata_backend.sqlite}' if kept else 'memory'}",
         f"settings: {loaded.file or 'no configuration file, the defaults'} (see aqdata config)",
     ]
     if not config.server.is_loopback:

@@ -22,6 +22,8 @@ from aqdata.models.metadata import MetaData, read_date
 from aqdata.models.names import check_name
 from aqdata.wire.pack import Pack, read_pack
 
+STATES = ("open", "complete", "interrupted", "deleted")
+
 _PAGE = 200
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ENDING = re.compile(r"[0-9a-f-]{1,36}")
@@ -90,6 +92,8 @@ class Lab:
         """
         if limit is not None and limit < 1:
             raise Invalid("at least 1, or None for all", field="limit")
+        if state is not None and state not in STATES:
+            raise Invalid(f"{state!r} is none of {', '.join(STATES)}", field="state")
         hits: list[Hit] = []
         cursor = None
         while limit is None or len(hits) < limit:

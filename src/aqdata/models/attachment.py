@@ -15,6 +15,9 @@ from aqdata.models.names import check_distinct, check_name
 
 MAX_FILE = 64 * 2**20
 
+# the standard library's own table, not the machine's: a name has the same type on every client and server
+_TYPES = mimetypes.MimeTypes()
+
 
 @runtime_checkable
 class FileSource(Protocol):
@@ -63,7 +66,7 @@ class PathFile:
 
 def media_type_of(name: str) -> str:
     """The media type that the ending of a name tells."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return _TYPES.guess_type(name)[0] or "application/octet-stream"
 
 
 def file_sources(files: Any) -> dict[str, FileSource]:

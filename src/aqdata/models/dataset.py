@@ -123,9 +123,9 @@ class DataSet:
 
     def __getitem__(self, index: Any) -> Any:
         """What numpy gives for this index; of a lazy array only that is read."""
-        if isinstance(self._array, np.ndarray):
-            return self._array[index]
-        return np.asarray(self._array[index])
+        part = self._array[index]
+        # a scalar stays one, as numpy's are; what is still lazy is read
+        return part if isinstance(part, np.ndarray | np.generic | str) else np.asarray(part)
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self._array, dtype=dtype, copy=copy)

@@ -31,7 +31,8 @@ Free = Annotated[dict[StrictStr, Any], AfterValidator(normal)]
 class Part(BaseModel):
     """A part of a document. Wrong values are refused with `Invalid`, in the constructor and in assignments."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, validate_default=False)
+    # constants: pydantic's own JSON must not make NaN null; documents are written by canonical.py
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, ser_json_inf_nan="constants")
 
     parts: ClassVar[Mapping[str, type[Part]]] = {}
     """The fields that are dicts of other parts."""
@@ -72,6 +73,14 @@ class Part(BaseModel):
         except ValidationError as error:
             raise invalid(error, field) from None
         return part
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """As pydantic's, but it raises `Invalid`."""
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise invalid(error) from None
 
     def to_document(self, field: str = "") -> dict[str, Any]:
         """The document of this part for canonical JSON; what is None or an empty collection is left out.

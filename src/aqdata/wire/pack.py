@@ -23,11 +23,12 @@ from aqdata.models.names import check_distinct, check_name
 from aqdata.models.spec import DataSetSpec
 from aqdata.wire.chunks import ArrayLike, Buffer, cut, join, order_of
 from aqdata.wire.layout import Layout
-from aqdata.wire.zarr import array_json, group_json, parse_array, parse_group
+from aqdata.wire.zarr import array_json, group_bytes, parse_array, parse_group
 
 MEDIA_TYPE = "application/zip"
 FILES = "__files__"
 ROOT = "zarr.json"
+IDENTITY = ("id", "name", "kind")
 _PIECE = 1 << 20
 
 _LOCAL = struct.Struct("<4s5H3I2H")
@@ -92,16 +93,14 @@ def zip_size(entries: Iterable[tuple[str, int]]) -> int:
     return writer.offset + len(writer.end())
 
 
-def group_entries(
-    document: Mapping[str, Any], arrays: Mapping[str, tuple[DataSetSpec, Layout]]
-) -> Iterator[tuple[str, bytes]]:
-    """The `zarr.json` of the group and of its arrays; `document` is a tree of canonical JSON."""
-    attributes = {key: document[key] for key in ("id", "name", "kind") if key in document}
-    attributes["metadata"] = {key: value for key, value in document.items() if key not in ("datasets", "files")}
-    described = {name: array_json(spec, layout) for name, (spec, layout) in arrays.items()}
-    yield ROOT, pydantic_core.to_json(group_json(attributes, described))
+def group_entries(document: bytes, arrays: Mapping[str, tuple[DataSetSpec, Layout]]) -> Iterator[tuple[str, bytes]]:
+    """The `zarr.json` of the group and of its arrays; `document` is canonical JSON, without datasets and files."""
+    tree = pydantic_core.from_json(document)
+    attributes = {key: tree[key] for key in IDENTITY if key in tree}
+    described = {name: pydantic_core.to_json(array_json(spec, layout)) for name, (spec, layout) in arrays.items()}
+    yield ROOT, group_bytes(attributes, document, described)
     for name, array in described.items():
-        yield f"{name}/{ROOT}", pydantic_core.to_json(array)
+        yield f"{name}/{ROOT}", array
 
 
 class Pack:
@@ -122,7 +121,7 @@ class Pack:
             for name, (spec, array) in arrays.items()
         }
         layouts = {name: (spec, self._arrays[name][0]) for name, (spec, _) in arrays.items()}
-        self._head = list(group_entries(pydantic_core.from_json(document), layouts))
+        self._head = list(group_entries(document, layouts))
         self._files = dict(files)
         # texts have no size before they are encoded
         self._texts = {
@@ -178,7 +177,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """The group's metadata tree (canonical JSON) and its arrays."""
+    """The group's metadata, decoded, and its arrays."""
 
     document: dict[str, Any]
     arrays: dict[str, tuple[DataSetSpec, Layout]]
@@ -250,12 +249,12 @@ def parse_pack(limits: Limits) -> Parser:
 def _parse_head(
     entries: _Entries, limits: Limits
 ) -> Generator[int, Buffer, tuple[dict[str, Any], dict[str, tuple[DataSetSpec, Layout]]]]:
-    group = yield from entries.json(ROOT, limits.document)
+    text, group = yield from entries.json(ROOT, limits.document)
     attributes, described = parse_group(group)
     document = attributes.get("metadata")
     if not isinstance(document, dict):
         raise Invalid("the group has no attribute metadata", field=ROOT)
-    for key in ("id", "name", "kind"):
+    for key in IDENTITY:
         if attributes.get(key) != document.get(key):
             raise Invalid(f"attribute {key} is not the one of the metadata", field=ROOT)
     if len(described) > limits.arrays:
@@ -266,10 +265,10 @@ def _parse_head(
         arrays[name] = parse_array(described[name], name)
     check_distinct(arrays, "datasets")
     for name in described:
-        own = yield from entries.json(f"{name}/{ROOT}", limits.document)
+        _, own = yield from entries.json(f"{name}/{ROOT}", limits.document)
         if own != described[name]:
             raise Invalid("differs from the group's consolidated metadata", field=f"{name}/{ROOT}")
-    return document, arrays
+    return document if canonical.is_tagless(text) else canonical.from_json_value(document), arrays
 
 
 class _Entries:
@@ -300,15 +299,16 @@ class _Entries:
         self._offset += _LOCAL.size + name_size + extra + size
         return text, size, crc
 
-    def json(self, name: str, limit: int) -> Generator[int, Buffer, Any]:
-        """An entry that is JSON."""
+    def json(self, name: str, limit: int) -> Generator[int, Buffer, tuple[str, Any]]:
+        """An entry that is JSON, and what it says."""
         _, size, crc = yield from self.local(name)
         if size > limit:
             raise TooLarge(f"{size} bytes; at most {limit}", field=name)
         data = yield size
         check_crc(data, crc, name)
         try:
-            return pydantic_core.from_json(bytes(data), allow_inf_nan=False)
+            text = str(data, "utf-8")
+            return text, pydantic_core.from_json(text, allow_inf_nan=False)
         except ValueError as error:
             raise Invalid(f"not JSON: {error}", field=name) from error
 
@@ -374,7 +374,7 @@ def read_pack(data: Buffer) -> UnpackedPack:
         else:
             files[part.name] = memoryview(part.data)
     arrays = {name: (spec, join(iter(chunks[name]), layout)) for name, (spec, layout) in header.arrays.items()}
-    return UnpackedPack(canonical.from_json_value(header.document), arrays, files)
+    return UnpackedPack(header.document, arrays, files)
 
 
 def feed(parser: Parser, view: memoryview) -> Iterator[Part]:
