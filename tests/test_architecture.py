@@ -27,6 +27,7 @@ RANKS = {
     "wire": 3,
     "stores": 4,
     "attempt": 5,
+    "documents": 5,
     "body": 5,
     "service": 6,
     "lab": 6,
@@ -41,7 +42,7 @@ RANKS = {
 }
 PUBLIC = "aqdata"
 CLIENT_SIDE = {"lab", "client"}
-SERVER_SIDE = {"stores", "attempt", "body", "service", "backends", "api"}
+SERVER_SIDE = {"stores", "attempt", "body", "documents", "service", "backends", "api"}
 CLIENT_MAY_IMPORT = {"numpy", "pydantic", "pydantic_core", "urllib3", "tqdm"}
 SERVER_ONLY = {"apsw", "fastapi", "httptools", "multipart", "starlette", "tensorstore", "uvicorn", "uvloop", "xxhash"}
 INPUT_AND_OUTPUT = {

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
 
 import xxhash
 
-from aqdata.errors import Invalid, TooLarge
+from aqdata.errors import AqdataError, Invalid, StoreUnavailable, TooLarge
 from aqdata.models import canonical
 from aqdata.models.attachment import media_type_of
 from aqdata.models.names import check_distinct
@@ -30,7 +30,8 @@ from aqdata.wire.pack import Limits, ZipWriter, check_crc, group_entries
 PACK_LIMIT = 8 << 20
 """Bytes of chunks up to which a DataFile is one object."""
 
-_IN_FLIGHT = 8
+# bytes of chunks that are being written at the same time
+_IN_FLIGHT = 16 << 20
 
 
 @dataclass
@@ -52,10 +53,9 @@ class Attempt:
         self._files: dict[str, tuple[int, bytes]] = {}
         self._held: dict[tuple[str, str], Buffer] | None = {}
         self._held_bytes = 0
-        self._writes: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_IN_FLIGHT)
+        self._writes: dict[asyncio.Task[None], int] = {}
         self._failure: BaseException | None = None
-        self._kept = False
+        self._kept = self._committing = False
         self._prefixes: set[str] = set()
 
     async def __aenter__(self) -> Attempt:
@@ -64,13 +64,19 @@ class Attempt:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._kept:
+        # once a commit has begun, only an answer of the store tells that it has no record of this
+        unknown = self._committing and (isinstance(error, StoreUnavailable) or not isinstance(error, AqdataError))
+        if not self._kept and not (unknown and error is not None):
             # a client that goes away must not keep us from cleaning up after it
             await asyncio.shield(self.discard())
 
-    def keep(self, kept: bool = True) -> None:
-        """Leave what was written where it is: a record names it, or may name it."""
-        self._kept = kept
+    def committing(self) -> None:
+        """From now on a record may name what was written."""
+        self._committing = True
+
+    def keep(self) -> None:
+        """A record names what was written."""
+        self._kept = True
 
     @property
     def layouts(self) -> dict[str, Layout]:
@@ -110,14 +116,16 @@ class Attempt:
                 held, self._held = self._held, None
                 self._prefixes.add(directory_key(self.path))
                 for (held_name, held_key), held_data in held.items():
-                    await self._start(self._blobs.write(self._chunk_key(held_name, held_key), held_data))
+                    await self._start(
+                        len(held_data), self._blobs.write(self._chunk_key(held_name, held_key), held_data)
+                    )
             return
 
         async def store() -> None:
             await inline_or_thread(len(data), lambda: self._verify(name, array, number, data, crc))
             await self._blobs.write(self._chunk_key(name, key), data)
 
-        await self._start(store())
+        await self._start(len(data), store())
 
     async def file(self, name: str, data: Buffer, crc: int | None = None) -> None:
         """Take an attached file."""
@@ -136,7 +144,8 @@ class Attempt:
 
         self._files[name] = (len(data), await inline_or_thread(len(data), verify))
         self._prefixes.add(files_key(self.path))
-        await self._start(self._blobs.write(file_key(self.path, name), data))
+        # not beside others: files may be large
+        await self._blobs.write(file_key(self.path, name), data)
 
     def digest(self, metadata: bytes, specs: Mapping[str, DataSetSpec]) -> str:
         """What tells this DataFile from others: of its metadata, descriptions and bytes, whatever their order."""
@@ -157,7 +166,7 @@ class Attempt:
         else:
             form, arrays = "directory", self._stored()
             for name, data in head:
-                await self._start(self._blobs.write(f"{directory_key(self.path)}/{name}", data))
+                await self._start(len(data), self._blobs.write(f"{directory_key(self.path)}/{name}", data))
         await self.flush()
         files = {name: file_key(self.path, name) for name in self._files}
         return Placement(self.path, form, digest, arrays, files)  # type: ignore[arg-type]
@@ -212,19 +221,19 @@ class Attempt:
     def _chunk_key(self, name: str, key: str) -> str:
         return f"{directory_key(self.path)}/{name}/{key}"
 
-    async def _start(self, write: Any) -> None:
-        """Let a write go on beside us; a few at a time."""
-        await self._slots.acquire()
+    async def _start(self, size: int, write: Coroutine[Any, Any, None]) -> None:
+        """Let a write go on beside us, once what is under way leaves room for its bytes."""
+        while self._writes and sum(self._writes.values()) + size > _IN_FLIGHT:
+            await asyncio.wait(self._writes, return_when=asyncio.FIRST_COMPLETED)
         if self._failure is not None:
             write.close()
             raise self._failure
         task = asyncio.ensure_future(write)
-        self._writes.add(task)
+        self._writes[task] = size
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self._writes.discard(task)
-        self._slots.release()
+        del self._writes[task]
         if not task.cancelled() and task.exception() is not None:
             self._failure = self._failure or task.exception()
 

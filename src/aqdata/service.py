@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 from aqdata.attempt import Attempt, remove
-from aqdata.errors import AqdataError, Conflict, Deleted, Invalid, NotFound, StoreFull, TooLarge
+from aqdata.documents import Draft, Tree, check_size, described, group_of, summary
+from aqdata.errors import AqdataError, Conflict, Deleted, Invalid, NotFound, TooLarge
 from aqdata.models import canonical
 from aqdata.models.attachment import media_type_of
 from aqdata.models.datafile import check_data_sets
-from aqdata.models.ids import check_id, new_id
-from aqdata.models.keys import escape_key
-from aqdata.models.metadata import MetaData
+from aqdata.models.ids import check_id
+from aqdata.models.keys import escape_key, unescape_key
+from aqdata.models.names import check_distinct
 from aqdata.models.selection import Selection
 from aqdata.models.spec import DataSetSpec
 from aqdata.stores.arrays import ArrayReader, inline_or_thread
@@ -35,7 +36,6 @@ MAX_BLOCK = 64 << 20
 """Bytes that index arrays may touch in one request."""
 
 MAX_PAGE = 1_000
-_SYSTEM = ("id", "state", "revision", "saved_at", "was", "datasets", "files")
 _TRIES = 5
 _ENDING = re.compile(r"[0-9a-f-]{1,36}")
 
@@ -49,17 +49,17 @@ class Opened:
     record: Record
     placement: Placement
 
-    @property
-    def tree(self) -> dict[str, Any]:
+    async def tree(self) -> Tree:
         """The document as a tree of canonical JSON."""
-        tree: dict[str, Any] = canonical.read_tree(self.record.document)
+        document = self.record.document
+        tree: Tree = await inline_or_thread(len(document), lambda: canonical.read_tree(document))
         return tree
 
-    def arrays(self) -> dict[str, tuple[DataSetSpec, Layout]]:
+    def arrays(self, tree: Tree) -> dict[str, tuple[DataSetSpec, Layout]]:
         """Its DataSets with their layouts."""
-        described = canonical.from_json_value(self.tree.get("datasets", {}))
+        datasets = canonical.from_json_value(tree.get("datasets", {}))
         return {
-            name: (DataSetSpec.from_document(described[name], f"datasets.{name}"), stored.layout)
+            name: (DataSetSpec.from_document(datasets[name], f"datasets.{name}"), stored.layout)
             for name, stored in self.placement.arrays.items()
         }
 
@@ -99,9 +99,9 @@ class Service:
         header = await anext(parts)
         if not isinstance(header, Header):
             raise Invalid("a pack begins with its metadata", field="body")
-        file_id, metadata = split_document(header.document)
+        draft = await inline_or_thread(header.size, lambda: Draft.of(header.document))
         specs = {name: spec for name, (spec, _) in header.arrays.items()}
-        async with self.attempt(file_id) as attempt:
+        async with self.attempt(draft.id) as attempt:
             for name, (_, layout) in header.arrays.items():
                 attempt.declare(name, layout)
             async for part in parts:
@@ -109,15 +109,13 @@ class Service:
                     await attempt.file(part.name, part.data, part.crc)
                 elif not isinstance(part, Header):
                     await attempt.chunk(part.array, part.key, part.data, part.crc)
-            return await self.commit(attempt, file_id, metadata, specs)
+            return await self.commit(attempt, draft, specs)
 
     def attempt(self, file_id: str) -> Attempt:
         """A new attempt to save, as a context: discarded at its end unless `commit` made a record of it."""
         return Attempt(self._blobs, self.limits, file_id)
 
-    async def commit(
-        self, attempt: Attempt, file_id: str, metadata: MetaData, specs: Mapping[str, DataSetSpec]
-    ) -> Saved:
+    async def commit(self, attempt: Attempt, draft: Draft, specs: Mapping[str, DataSetSpec]) -> Saved:
         """Make a DataFile of an attempt: its record is the commit.
 
         Raises:
@@ -125,33 +123,28 @@ class Service:
             Conflict: the id belongs to another DataFile.
         """
         check_data_sets(specs)
-        encoded = metadata.to_json()
         await attempt.settle()
-        digest = attempt.digest(encoded, specs)
+        digest = attempt.digest(draft.encoded, specs)
         now = canonical.utc_text(datetime.now(UTC))
-        group = _document(file_id, now, encoded)
-        document = _described(group, specs, attempt.files)
-        self._check_size(document)
+        group = draft.group(now)
+        document = described(group, specs, attempt.files)
+        check_size(document, self.limits.document)
         placement = await attempt.finish(group, specs, digest)
-        date = canonical.utc_text(metadata.date)
-        record = Record(file_id, 1, "complete", now, date, document, placement.to_json())
+        date = canonical.utc_text(draft.metadata.date)
+        record = Record(draft.id, 1, "complete", now, date, document, placement.to_json())
         for _ in range(_TRIES):
-            # from here on the store may have the record, whatever the answer says
-            attempt.keep()
+            attempt.committing()
             try:
                 await self._metadata.insert(record)
-            except StoreFull:
-                attempt.keep(False)
-                raise
             except Conflict:
-                attempt.keep(False)
-                existing = await self._existing(file_id)
+                existing = await self._existing(draft.id)
                 if existing is None:
                     continue  # it was purged in between
                 if Placement.from_json(existing.storage).digest != digest:
                     detail = "this id belongs to another DataFile; a new one needs a new id"
                     raise Conflict(detail, field="id") from None
                 return Saved(existing, created=False)
+            attempt.keep()
             return Saved(record, created=True)
         raise Conflict("the DataFile of this id is being removed", field="id")
 
@@ -160,18 +153,6 @@ class Service:
             return await self._metadata.get(file_id)
         except NotFound:
             return None
-
-    def _check_size(self, document: bytes) -> None:
-        if len(document) <= self.limits.document:
-            return
-        tree: dict[str, Any] = canonical.read_tree(document)
-        sizes = sorted(((len(canonical.write_tree(value)), key) for key, value in tree.items()), reverse=True)
-        largest = ", ".join(f"{key}: {size}" for size, key in sizes[:3])
-        raise TooLarge(
-            f"the document has {len(document)} bytes, at most {self.limits.document} (largest: {largest}); "
-            "attach large texts as files and long lists as DataSets",
-            field=sizes[0][1],
-        )
 
     # looking up
 
@@ -197,19 +178,20 @@ class Service:
 
     async def find(
         self, limit: int = 50, cursor: str | None = None, states: Sequence[str] | None = None
-    ) -> tuple[list[dict[str, Any]], str | None]:
+    ) -> tuple[list[Tree], str | None]:
         """Summaries of DataFiles (trees of canonical JSON), newest first, and the cursor of the next page."""
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"1 to {MAX_PAGE}", field="limit")
         page = await self._metadata.find(limit=limit, cursor=cursor, states=states)
-        return [_summary(document) for document in page.documents], page.cursor
+        size = sum(map(len, page.documents))
+        return await inline_or_thread(size, lambda: list(map(summary, page.documents))), page.cursor
 
-    async def resolve(self, ending: str) -> list[dict[str, Any]]:
+    async def resolve(self, ending: str) -> list[Tree]:
         """Summaries of at most two DataFiles, in any state, whose ids end so."""
         if not _ENDING.fullmatch(ending.lower()):
             raise Invalid("an ending of an id has hexadecimal digits and dashes", field="ending")
         ids = await self._metadata.resolve(ending.lower(), limit=2)
-        return [_summary((await self._metadata.get(file_id)).document) for file_id in ids]
+        return [summary((await self._metadata.get(file_id)).document) for file_id in ids]
 
     # reading
 
@@ -256,8 +238,9 @@ class Service:
 
     async def pack(self, opened: Opened) -> tuple[int, AsyncIterator[Buffer]]:
         """The whole DataFile as a pack with its current metadata: its size, and its bytes."""
-        tree = opened.tree
-        head = list(group_entries(_group(tree), opened.arrays()))
+        tree = await opened.tree()
+        arrays = opened.arrays(tree)
+        head = await inline_or_thread(len(opened.record.document), lambda: list(group_entries(group_of(tree), arrays)))
         files = {name: tree["files"][escape_key(name)]["size"] for name in opened.placement.files}
         size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(opened.placement, files)))
         return size, self._pack_bytes(opened, head)
@@ -294,10 +277,11 @@ class Service:
         Raises:
             NotFound: no such key, or a chunk outside the array.
         """
-        arrays = opened.arrays()
+        tree = await opened.tree()
+        arrays = opened.arrays(tree)
         name, _, rest = key.partition("/")
         if key == "zarr.json":
-            return dict(group_entries(_group(opened.tree), arrays))[key]
+            return dict(group_entries(group_of(tree), arrays))[key]
         if name in arrays and rest == "zarr.json":
             return canonical.write_tree(array_json(*arrays[name]))
         data = await self._reader.chunk(opened.placement, name, rest) if name in arrays else None
@@ -310,7 +294,7 @@ class Service:
     async def delete(self, file_id: str) -> None:
         """Move a DataFile to the bin; it may be there already."""
 
-        def change(tree: dict[str, Any]) -> bool:
+        def change(tree: Tree) -> bool:
             if tree["state"] == "deleted":
                 return False
             tree["was"], tree["state"] = tree["state"], "deleted"
@@ -321,7 +305,7 @@ class Service:
     async def restore(self, file_id: str) -> Record:
         """Take a DataFile out of the bin; it may be out already."""
 
-        def change(tree: dict[str, Any]) -> bool:
+        def change(tree: Tree) -> bool:
             if tree["state"] != "deleted":
                 return False
             tree["state"] = tree.pop("was")
@@ -350,25 +334,28 @@ class Service:
         opened = await self.open(file_id)
         async with self.attempt(opened.record.id) as attempt:
             await attempt.file(name, data)
-            described = attempt.files
             await attempt.flush()
             key = file_key(attempt.path, name)
             replaced: list[str] = []
 
-            def change(tree: dict[str, Any]) -> bool:
+            def change(tree: Tree) -> bool:
                 if tree["state"] == "deleted":
                     raise Deleted(f"DataFile {file_id} is in the bin: restore it first", field="id")
                 files = tree.setdefault("files", {})
-                escaped = escape_key(name)
-                files[escaped] = described[name]
+                others = [unescape_key(key) for key in files if key != escape_key(name)]
+                check_distinct([*others, name], "files")
+                if len(others) >= self.limits.files:
+                    raise TooLarge(f"at most {self.limits.files} files", field="files")
+                files[escape_key(name)] = attempt.files[name]
                 return True
 
             def move(placement: Placement) -> Placement:
                 replaced[:] = [placement.files[name]] if name in placement.files else []
                 return replace(placement, files={**placement.files, name: key})
 
-            attempt.keep()
+            attempt.committing()
             record = await self._change(file_id, change, move)
+            attempt.keep()
         for old in replaced:
             await _tolerating(partial(self._blobs.delete, old), f"remove {old}")
         return record
@@ -376,20 +363,15 @@ class Service:
     async def _change(
         self,
         file_id: str,
-        change: Callable[[dict[str, Any]], bool],
+        change: Callable[[Tree], bool],
         move: Callable[[Placement], Placement] = lambda placement: placement,
     ) -> Record:
         """Change a document, whoever else does so at the same time; `change` says whether there was anything to do."""
         for _ in range(_TRIES):
             old = await self.record(file_id)
-            tree: dict[str, Any] = canonical.read_tree(old.document)
-            if not change(tree):
+            new = await inline_or_thread(len(old.document), partial(self._changed, old, change, move))
+            if new is None:
                 return old
-            tree["revision"] = old.revision + 1
-            document = canonical.write_tree(tree)
-            self._check_size(document)
-            storage = move(Placement.from_json(old.storage)).to_json()
-            new = replace(old, revision=old.revision + 1, state=tree["state"], document=document, storage=storage)
             try:
                 await self._metadata.replace(new, old.revision)
             except Conflict:
@@ -397,6 +379,18 @@ class Service:
             await _tolerating(partial(self._write_sidecar, new), f"write the sidecar of {file_id}")
             return new
         raise Conflict("others change this DataFile all the time: try again", field="revision")
+
+    def _changed(
+        self, old: Record, change: Callable[[Tree], bool], move: Callable[[Placement], Placement]
+    ) -> Record | None:
+        tree: Tree = canonical.read_tree(old.document)
+        if not change(tree):
+            return None
+        revision = tree["revision"] = old.revision + 1
+        document = canonical.write_tree(tree)
+        check_size(document, self.limits.document)
+        storage = move(Placement.from_json(old.storage)).to_json()
+        return replace(old, revision=revision, state=tree["state"], document=document, storage=storage)
 
     async def _write_sidecar(self, record: Record) -> None:
         await self._blobs.write(_sidecar_key(record.id), record.document)
@@ -417,44 +411,6 @@ class Service:
         """Close the stores."""
         await self._metadata.close()
         await self._blobs.close()
-
-
-def split_document(document: Mapping[str, Any]) -> tuple[str, MetaData]:
-    """The id and the metadata of a document that a client sent; what the server decides itself is left out.
-
-    Raises:
-        Invalid: the id or a metadata field is wrong.
-    """
-    file_id = check_id(document["id"]) if "id" in document else new_id()
-    return file_id, MetaData.from_document({key: document[key] for key in document if key not in _SYSTEM})
-
-
-def _document(file_id: str, saved_at: str, metadata: bytes) -> bytes:
-    """The document of a new DataFile, without its DataSets and files."""
-    system = canonical.write_tree({"id": file_id, "state": "complete", "revision": 1, "saved_at": saved_at})
-    return system[:-1] + b"," + metadata[1:]
-
-
-def _described(document: bytes, specs: Mapping[str, DataSetSpec], files: Mapping[str, Any]) -> bytes:
-    """The document with its DataSets and files."""
-    parts = [document[:-1]]
-    if specs:
-        parts.append(b'"datasets":' + canonical.encode({name: spec.to_document() for name, spec in specs.items()}))
-    if files:
-        parts.append(b'"files":' + canonical.encode(files))
-    return b",".join(parts) + b"}"
-
-
-def _group(tree: Mapping[str, Any]) -> bytes:
-    """What of a document goes into the group's attributes."""
-    return canonical.write_tree({key: value for key, value in tree.items() if key not in ("datasets", "files")})
-
-
-def _summary(document: bytes) -> dict[str, Any]:
-    tree: dict[str, Any] = canonical.read_tree(document)
-    keys = ("id", "kind", "name", "user", "station", "tags", "flag", "comment", "date", "saved_at", "state", "revision")
-    shapes = {name: spec["shape"] for name, spec in tree.get("datasets", {}).items()}
-    return {key: tree[key] for key in keys if key in tree} | {"shapes": shapes}
 
 
 def _sizes(placement: Placement, files: Mapping[str, int]) -> Any:

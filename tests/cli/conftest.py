@@ -65,6 +65,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running.stop()
 
 
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Starts servers that are gone at the end."""
+    running: list[Server] = []
+
+    def start(*arguments: str) -> Server:
+        running.append(Server(*arguments))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.stop(signal.SIGKILL)
+
+
 @dataclass(frozen=True)
 class Done:
     """How a command ended and what it said."""

@@ -318,7 +318,7 @@ def test_config_prints_values_with_their_sources(aqdata: Run, monkeypatch: pytes
     monkeypatch.setenv("AQDATA_DATA_BACKEND_TOKEN", "hunter2")
     out = aqdata("config").out
     assert [line.split() for line in out.splitlines() if line.startswith("server.port")] == [
-        ["server.port", "5001", "#", "AQDATA_SERVER_PORT"]
+        ["server.port", "5001", "AQDATA_SERVER_PORT"]
     ]
     assert "hunter2" not in out
     as_json = aqdata("config", "--json").out

@@ -10,28 +10,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 Run = Callable[..., Any]
-
-
-@pytest.fixture
-def serve(server: Any) -> Iterator[Callable[..., Any]]:
-    """Starts a server that is stopped at the end."""
-    running: list[Any] = []
-
-    def start(*arguments: str) -> Any:
-        running.append(type(server)(*arguments))
-        return running[-1]
-
-    yield start
-    for one in running:
-        if one.process.poll() is None:
-            one.stop(signal.SIGKILL)
 
 
 def test_the_first_lines_name_address_docs_and_both_stores(serve: Run, tmp_path: Path) -> None:

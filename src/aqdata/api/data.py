@@ -115,7 +115,7 @@ async def _text(
     if media_type == CSV:
         content = await inline_or_thread(array.size * _TEXT_WORK, lambda: to_csv(array, name))
     else:
-        spec, _ = opened.arrays()[name]
+        spec, _ = opened.arrays(await opened.tree())[name]
         content = await inline_or_thread(array.size * _TEXT_WORK, lambda: to_json(array, spec.units))
     return Response(content, 200, headers, media_type)
 

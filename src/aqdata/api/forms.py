@@ -14,12 +14,13 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from aqdata.attempt import Attempt
 from aqdata.body import Body
+from aqdata.documents import Draft
 from aqdata.errors import Invalid, TooLarge
 from aqdata.models import canonical
 from aqdata.models.ids import check_id, new_id
 from aqdata.models.names import check_name
 from aqdata.models.spec import DataSetSpec
-from aqdata.service import Saved, Service, split_document
+from aqdata.service import Saved, Service
 from aqdata.stores.arrays import inline_or_thread
 from aqdata.wire.layout import Layout, Run
 from aqdata.wire.npy import MAGIC, NpyCutter
@@ -58,6 +59,7 @@ class _Form:
         self._service = service
         self._attempt: Attempt | None = None
         self._metadata: dict[str, Any] | None = None
+        self._size = 0
         self._name = ""
         self._text: bytearray | None = None
         self._cutter: NpyCutter | None = None
@@ -102,8 +104,9 @@ class _Form:
                     "there is no part of this name with a file; metadata go before files", field=f"files.{name}"
                 )
         specs = {name: _spec(name, layout, described.get(name, {})) for name, layout in self._arrays.items()}
-        file_id, metadata = split_document({"id": self._file_id} | self._metadata)
-        return await self._service.commit(attempt, file_id, metadata, specs)
+        document = {"id": self._file_id} | self._metadata
+        draft = await inline_or_thread(self._size, lambda: Draft.of(document))
+        return await self._service.commit(attempt, draft, specs)
 
     def _open(self) -> Attempt:
         """The attempt; made late, since its path has the id if that is known by then."""
@@ -165,7 +168,7 @@ class _Form:
             tree = await inline_or_thread(len(text), lambda: canonical.decode(text))
             if not isinstance(tree, dict):
                 raise Invalid("the metadata are a JSON object", field=METADATA)
-            self._metadata = tree
+            self._metadata, self._size = tree, len(text)
         else:
             await self._open().file(self._name, self._text or b"")
         self._text = self._cutter = None

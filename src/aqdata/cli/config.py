@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from typing import Any
 
+from aqdata.cli.text import table
 from aqdata.config import VARIABLES, Loaded, load
 
 
@@ -32,12 +33,10 @@ def _as_json(loaded: Loaded) -> dict[str, Any]:
 
 
 def _table(loaded: Loaded) -> None:
-    variables = {key: variable for variable, key in VARIABLES.items()}
-    width = max(len(key) for key in variables)
-    values = [f"{block}.{key}" for block, keys in loaded.config.redacted().items() for key in keys]
-    redacted = loaded.config.redacted()
-    print(f"# {loaded.file or 'no configuration file'}; each key can be set as AQDATA_<KEY>, {variables[values[0]]}")
-    for dotted in values:
-        block, _, key = dotted.partition(".")
-        text = json.dumps(redacted[block][key], ensure_ascii=False)
-        print(f"{dotted:<{width}}  {text}  # {loaded.sources[dotted]}")
+    rows = [
+        (f"{block}.{key}", json.dumps(value, ensure_ascii=False), loaded.sources[f"{block}.{key}"])
+        for block, values in loaded.config.redacted().items()
+        for key, value in values.items()
+    ]
+    print(f"configuration file: {loaded.file or 'none'}; a variable is called like its key, {next(iter(VARIABLES))}\n")
+    print(table(("KEY", "VALUE", "FROM"), rows))

@@ -36,5 +36,8 @@ def restore(arguments: Namespace) -> int:
 
 def _agreed(ids: list[str]) -> bool:
     print("\n".join(ids))
-    answer = input(f"Remove {'this DataFile' if len(ids) == 1 else f'these {len(ids)} DataFiles'} for ever? [y/N] ")
+    try:
+        answer = input(f"Remove {'this DataFile' if len(ids) == 1 else f'these {len(ids)} DataFiles'} for ever? [y/N] ")
+    except EOFError:
+        return False
     return answer.strip().lower() in ("y", "yes")

@@ -177,10 +177,11 @@ class Limits:
 
 @dataclass(frozen=True)
 class Header:
-    """The group's metadata, decoded, and its arrays."""
+    """The group's metadata, decoded, and about how many bytes they were; its arrays."""
 
     document: dict[str, Any]
     arrays: dict[str, tuple[DataSetSpec, Layout]]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def parse_pack(limits: Limits) -> Parser:
     """
     entries = _Entries()
     document, arrays = yield from _parse_head(entries, limits)
-    yield Header(document, arrays)
+    yield Header(document, arrays, entries.document_size)
     for name, (_, layout) in arrays.items():
         size = layout.chunk_items * layout.itemsize
         for run in layout.runs():
@@ -250,6 +251,7 @@ def _parse_head(
     entries: _Entries, limits: Limits
 ) -> Generator[int, Buffer, tuple[dict[str, Any], dict[str, tuple[DataSetSpec, Layout]]]]:
     text, group = yield from entries.json(ROOT, limits.document)
+    entries.document_size = len(text)
     attributes, described = parse_group(group)
     document = attributes.get("metadata")
     if not isinstance(document, dict):
@@ -276,6 +278,7 @@ class _Entries:
 
     def __init__(self) -> None:
         self._offset = 0
+        self.document_size = 0
         self._seen: list[tuple[bytes, int, int, int]] = []
 
     def local(self, expected: str | None, signature: Buffer = b"") -> Generator[int, Buffer, tuple[str, int, int]]:
@@ -359,7 +362,7 @@ def read_pack(data: Buffer) -> UnpackedPack:
         Invalid: it breaks the format.
         Corrupt: it is cut short, or a CRC is wrong.
     """
-    header = Header({}, {})
+    header = Header({}, {}, 0)
     chunks: dict[str, list[Buffer]] = {}
     files: dict[str, memoryview] = {}
     for part in feed(parse_pack(Limits()), memoryview(data)):
