@@ -23,7 +23,6 @@ RANKS = {
     "config": 1,
     "models": 1,
     "query": 2,
-    "documents": 2,
     "environment": 2,
     "wire": 3,
     "stores": 4,
@@ -43,7 +42,7 @@ RANKS = {
 }
 PUBLIC = "aqdata"
 CLIENT_SIDE = {"lab", "client"}
-SERVER_SIDE = {"documents", "stores", "attempt", "body", "documents", "service", "backends", "api"}
+SERVER_SIDE = {"stores", "attempt", "body", "documents", "service", "backends", "api"}
 CLIENT_MAY_IMPORT = {"numpy", "pydantic", "pydantic_core", "urllib3", "tqdm"}
 SERVER_ONLY = {"apsw", "fastapi", "httptools", "multipart", "starlette", "tensorstore", "uvicorn", "uvloop", "xxhash"}
 INPUT_AND_OUTPUT = {

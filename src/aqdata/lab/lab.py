@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from aqdata.lab.transport import Body, Buffer, BytesBody, FileBody, Transport
 from aqdata.models import canonical
 from aqdata.models.attachment import MAX_FILE, BytesFile, FileSource, media_type_of
 from aqdata.models.datafile import DataFile, DataSetSpec
+from aqdata.models.environment import Environment
 from aqdata.models.metadata import MetaData, read_date
 from aqdata.models.names import check_name
 from aqdata.wire.pack import Pack, read_pack
@@ -25,6 +27,8 @@ from aqdata.wire.pack import Pack, read_pack
 STATES = ("open", "complete", "interrupted", "deleted")
 
 _PAGE = 200
+# seconds
+_FRESH = 10.0
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ENDING = re.compile(r"[0-9a-f-]{1,36}")
 # what a document has besides MetaData
@@ -45,12 +49,14 @@ class Lab:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._captured: tuple[float, Environment] | None = None
 
     def save(self, df: DataFile, *, environment: bool = True, progress: bool | None = None) -> str:
         """Save a DataFile and return its id; when this returns, it is on disk.
 
         Whatever fails, save the same object again: it is stored once. With `environment`, a DataFile that was never
-        saved and has no `metadata.environment` gets the one of this process (git commit, script, packages …). Lazy
+        saved and has no `metadata.environment` gets the one of this process (git commit, script, packages …), looked up
+        at most every 10 s. Lazy
         arrays are read piece by piece while they are sent, so large ones can be copied from one Lab to another.
 
         Raises:
@@ -58,10 +64,7 @@ class Lab:
             Conflict: another DataFile with this id is stored.
         """
         if environment and df.revision is None and df.metadata.environment is None:
-            # only who saves pays for the import
-            from aqdata.environment import capture
-
-            df.metadata.environment = capture()
+            df.metadata.environment = self._environment()
         document = canonical.encode({"id": df.id, **df.metadata.to_document()})
         arrays = {name: (dataset.spec(name), dataset.array) for name, dataset in df.data.items()}
         return self._send(Pack(document, arrays, df.files), df, progress)
@@ -205,6 +208,15 @@ class Lab:
 
     def __repr__(self) -> str:
         return f"<Lab over {self._transport!r}>"
+
+    def _environment(self) -> Environment:
+        """This process's environment; git is not asked for each of many small saves."""
+        if self._captured is None or time.monotonic() - self._captured[0] > _FRESH:
+            # only who saves pays for the import
+            from aqdata.environment import capture
+
+            self._captured = (time.monotonic(), capture())
+        return self._captured[1].model_copy()
 
     def _send(self, pack: Body, df: DataFile | None, progress: bool | None) -> str:
         with Progress("save", progress) as bar:
