@@ -27,9 +27,6 @@ from aqdata.wire.chunks import check_chunk
 from aqdata.wire.layout import Layout
 from aqdata.wire.pack import Limits, ZipWriter, check_crc, group_entries
 
-PACK_LIMIT = 8 << 20
-"""Bytes of chunks up to which a DataFile is one object."""
-
 # bytes of chunks that are being written at the same time
 _IN_FLIGHT = 16 << 20
 
@@ -112,7 +109,7 @@ class Attempt:
             await inline_or_thread(len(data), lambda: self._verify(name, array, number, data, crc))
             self._held[name, key] = data
             self._held_bytes += len(data)
-            if self._held_bytes > PACK_LIMIT:
+            if self._held_bytes > self._limits.pack:
                 held, self._held = self._held, None
                 self._prefixes.add(directory_key(self.path))
                 for (held_name, held_key), held_data in held.items():

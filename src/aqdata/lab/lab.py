@@ -56,8 +56,8 @@ class Lab:
 
         Whatever fails, save the same object again: it is stored once. With `environment`, a DataFile that was never
         saved and has no `metadata.environment` gets the one of this process (git commit, script, packages …), looked up
-        at most every 10 s. Lazy
-        arrays are read piece by piece while they are sent, so large ones can be copied from one Lab to another.
+        at most every 10 s. Lazy arrays are read piece by piece while they are sent, so large ones can be copied from
+        one Lab to another.
 
         Raises:
             Invalid: the server refuses it; `field` is the path of the wrong value.
@@ -210,7 +210,7 @@ class Lab:
         return f"<Lab over {self._transport!r}>"
 
     def _environment(self) -> Environment:
-        """This process's environment; git is not asked for each of many small saves."""
+        """The environment of this process; git is not asked for each of many small saves."""
         if self._captured is None or time.monotonic() - self._captured[0] > _FRESH:
             # only who saves pays for the import
             from aqdata.environment import capture

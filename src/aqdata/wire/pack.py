@@ -166,8 +166,9 @@ class Pack:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a pack may hold at most, in bytes and counts."""
+    """What a DataFile may hold at most, in bytes and counts; `pack`: bytes of chunks up to which it is one object."""
 
+    pack: int = 8 << 20
     document: int = 15 << 20
     file: int = 64 << 20
     text_chunk: int = 64 << 20
