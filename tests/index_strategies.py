@@ -38,11 +38,13 @@ def indices(draw: st.DrawFn, shape: tuple[int, ...], *, basic: bool = False, sla
             items.append(None)
             continue
         elif kind == "int":
-            items.append(draw(inside.map(draw(st.sampled_from([int, np.int16, np.array])))))
+            items.append(draw(inside.map(draw(st.sampled_from([int, np.int32, np.array])))))
         elif kind == "array":
             own = together[draw(st.integers(0, len(together) - 1)) :]
             own = tuple(1 if draw(st.booleans()) else side for side in own) if draw(st.booleans()) else own
-            array = draw(hnp.arrays(draw(st.sampled_from(["i8", "i2"])), own, elements=inside))
+            array = draw(
+                hnp.arrays(draw(st.sampled_from(["i8", "i2"] if length < 2**15 else ["i8"])), own, elements=inside)
+            )
             items.append(array.tolist() if draw(st.booleans()) else array)
         else:
             taken = draw(st.integers(1, min(2, max(1, len(shape) - axis))))

@@ -49,7 +49,7 @@ def test_every_command_is_understood(page: str, command: str) -> None:
     needed = {"show": ["ID"], "get": ["ID"], "rm": ["ID"], "restore": ["ID"], "put": ["PATH"]}
     words += needed.get(words[0], []) if len(words) == 1 else []
     if "--help" in words:
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             parse(words)
     else:
         assert parse(words).run

@@ -7,8 +7,9 @@ under a path of its own, and nothing is visible before a record names that path.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -29,6 +30,8 @@ from aqdata.wire.pack import Limits, ZipWriter, check_crc, group_entries
 
 # bytes of chunks that are being written at the same time
 _IN_FLIGHT = 16 << 20
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -52,7 +55,8 @@ class Attempt:
         self._held_bytes = 0
         self._writes: dict[asyncio.Task[None], int] = {}
         self._failure: BaseException | None = None
-        self._kept = self._committing = False
+        self._kept = False
+        self._named: Callable[[], Awaitable[bool]] | None = None
         self._prefixes: set[str] = set()
 
     async def __aenter__(self) -> Attempt:
@@ -61,15 +65,23 @@ class Attempt:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # once a commit has begun, only an answer of the store tells that it has no record of this
-        unknown = self._committing and (isinstance(error, StoreUnavailable) or not isinstance(error, AqdataError))
-        if not self._kept and not (unknown and error is not None):
+        if not self._kept:
             # a client that goes away must not keep us from cleaning up after it
-            await asyncio.shield(self.discard())
+            await asyncio.shield(self._clean_up(error))
 
-    def committing(self) -> None:
-        """From now on a record may name what was written."""
-        self._committing = True
+    async def _clean_up(self, error: BaseException | None) -> None:
+        """Discard it if that can't hurt; what can't be removed is litter, and no reason for another answer."""
+        # once a commit has begun, only an answer of the store tells that it has no record of this
+        unknown = error is not None and (isinstance(error, StoreUnavailable) or not isinstance(error, AqdataError))
+        try:
+            if self._named is None or not (unknown or await self._named()):
+                await self.discard()
+        except AqdataError as failure:
+            logger.warning("could not remove %s: %s", self.path, failure)
+
+    def committing(self, named: Callable[[], Awaitable[bool]]) -> None:
+        """From now on a record may name what was written; `named` looks whether it does."""
+        self._named = named
 
     def keep(self) -> None:
         """A record names what was written."""

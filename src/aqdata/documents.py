@@ -9,7 +9,7 @@ from typing import Any, Self
 from aqdata.errors import TooLarge
 from aqdata.models import canonical
 from aqdata.models.ids import check_id, new_id
-from aqdata.models.metadata import MetaData
+from aqdata.models.metadata import MetaData, read_date
 from aqdata.models.spec import DataSetSpec
 
 Tree = dict[str, Any]
@@ -39,6 +39,12 @@ class Draft:
         file_id = check_id(document["id"]) if "id" in document else new_id()
         metadata = MetaData.from_document({key: document[key] for key in document if key not in _SYSTEM})
         return cls(file_id, metadata, metadata.to_json())
+
+    def dated(self, date: str) -> bytes:
+        """Its JSON with this date, if the client gave none and it has the server's."""
+        if "date" in self.metadata.model_fields_set:
+            return self.encoded
+        return self.metadata.model_copy(update={"date": read_date(date)}).to_json()
 
     def group(self, saved_at: str) -> bytes:
         """The document without its DataSets and files, as the group's attributes have it."""

@@ -132,15 +132,16 @@ class Service:
         placement = await attempt.finish(group, specs, digest)
         date = canonical.utc_text(draft.metadata.date)
         record = Record(draft.id, 1, "complete", now, date, document, placement.to_json())
+        attempt.committing(partial(self._names, draft.id, attempt.path))
         for _ in range(_TRIES):
-            attempt.committing()
             try:
                 await self._metadata.insert(record)
             except Conflict:
                 existing = await self._existing(draft.id)
                 if existing is None:
                     continue  # it was purged in between
-                if Placement.from_json(existing.storage).digest != digest:
+                known = Placement.from_json(existing.storage).digest
+                if known not in (digest, attempt.digest(draft.dated(existing.date), specs)):
                     detail = "this id belongs to another DataFile; a new one needs a new id"
                     raise Conflict(detail, field="id") from None
                 return Saved(existing, created=False)
@@ -153,6 +154,11 @@ class Service:
             return await self._metadata.get(file_id)
         except NotFound:
             return None
+
+    async def _names(self, file_id: str, path: str) -> bool:
+        """Whether the record of an id names what lies under an attempt's path."""
+        existing = await self._existing(file_id)
+        return existing is not None and Placement.from_json(existing.storage).names(path)
 
     # looking up
 
@@ -319,15 +325,25 @@ class Service:
         Raises:
             Conflict: it is not in the bin.
         """
-        record = await self.record(file_id)
-        if record.state != "deleted":
-            raise Conflict("only what is in the bin can be purged: delete it first", field="purge")
+        record = await self._purged(file_id)
         placement = Placement.from_json(record.storage)
-        await self._metadata.delete(record.id)
         # the record was the DataFile; what can't be removed now is no more than litter
         await _tolerating(partial(remove, self._blobs, placement.path), f"remove the data of {file_id}")
         for key in (*placement.files.values(), _sidecar_key(record.id)):
             await _tolerating(partial(self._blobs.delete, key), f"remove {key}")
+
+    async def _purged(self, file_id: str) -> Record:
+        """The record that was removed: what somebody has just restored must stay."""
+        for _ in range(_TRIES):
+            record = await self.record(file_id)
+            if record.state != "deleted":
+                raise Conflict("only what is in the bin can be purged: delete it first", field="purge")
+            try:
+                await self._metadata.delete(record.id, record.revision)
+            except Conflict:
+                continue
+            return record
+        raise Conflict("others change this DataFile all the time: try again", field="revision")
 
     async def put_file(self, file_id: str, name: str, data: Buffer) -> Record:
         """Attach a file, in place of one of the same name if there is one."""
@@ -350,10 +366,11 @@ class Service:
                 return True
 
             def move(placement: Placement) -> Placement:
-                replaced[:] = [placement.files[name]] if name in placement.files else []
+                # a change that was made though the store said otherwise is made again
+                replaced[:] = [old for old in [placement.files.get(name)] if old not in (None, key)]
                 return replace(placement, files={**placement.files, name: key})
 
-            attempt.committing()
+            attempt.committing(partial(self._names, opened.record.id, attempt.path))
             record = await self._change(file_id, change, move)
             attempt.keep()
         for old in replaced:

@@ -137,6 +137,18 @@ class MetadataStoreContract:
         assert [type(answer) for answer in answers if answer is not None] == [Conflict] * 7
         assert await store.get(record.id) == winner
 
+    async def test_delete_of_another_revision_is_refused(self, store: MetadataStore) -> None:
+        record = new_record(revision=3)
+        await store.insert(record)
+        for revision in (2, 4):
+            with pytest.raises(Conflict) as refused:
+                await store.delete(record.id, revision)
+            assert refused.value.field == "revision"
+        assert await store.get(record.id) == record
+        await store.delete(record.id, 3)
+        with pytest.raises(NotFound):
+            await store.delete(record.id, 3)
+
     async def test_delete_removes_for_ever(self, store: MetadataStore) -> None:
         record, other = new_record(), new_record()
         await store.insert(record)

@@ -25,8 +25,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server whose stores can be made to fail, on an empty folder."""
     if sys.platform == "win32":
         pytest.skip("Windows has no fork and no SIGKILL")
-    with running(tmp_path) as server:
+    with running(tmp_path / "lab") as server:
         yield server
+    # pytest keeps the last folders, and these are large
+    shutil.rmtree(tmp_path / "lab")
 
 
 @pytest.fixture

@@ -127,9 +127,9 @@ class Server:
         except HTTPError:
             return None
 
-    def arm(self, at: int, action: str = "kill", *, after: bool = False) -> None:
-        """Let a change of the stores fail: the one of this number, from now on."""
-        body = json.dumps({"at": at, "action": action, "after": after}).encode()
+    def arm(self, at: int, action: str = "kill", *, after: bool = False, onwards: bool = False) -> None:
+        """Let a change of the stores fail: the one of this number, counted from now."""
+        body = json.dumps({"at": at, "action": action, "after": after, "onwards": onwards}).encode()
         assert self.request("POST", "/faults", body, "application/json")[0] == 200
 
     def disarm(self) -> list[str]:
@@ -197,7 +197,7 @@ def assert_equal(lab: aqdata.Lab, sample: Sample, files: dict[str, bytes] | None
     """What is stored of a sample is equal to it, bit for bit; `files` were attached later."""
     got, expected = lab.load(sample.id), sample.datafile()
     assert got.metadata == expected.metadata
-    assert dict(got.data) .keys() == expected.data.keys()
+    assert got.data.keys() == expected.data.keys()
     for name, dataset in expected.data.items():
         array = np.asarray(got[name].array)
         assert got[name].spec(name) == dataset.spec(name)
@@ -212,6 +212,9 @@ def stored_files(folder: Path) -> set[str]:
     return {path.relative_to(root).as_posix() for path in root.rglob("*")}
 
 
-def litter(folder: Path, keep: set[str]) -> set[str]:
-    """What lies there besides the attempts to save (or their parts) that `keep` names."""
-    return {name for name in stored_files(folder) if name.split(".zarr")[0].split(".files")[0] not in keep}
+def attempts(folder: Path, file_id: str) -> set[str]:
+    """The paths of the attempts to save (or to attach to) a DataFile of which something lies there."""
+    names = {name.split("/")[0] for name in stored_files(folder)}
+    return {name.rsplit(".", 1)[0].removesuffix(".zarr") for name in names if name.startswith(file_id)} - {
+        f"{file_id}.meta"
+    }

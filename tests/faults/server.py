@@ -34,15 +34,20 @@ ERRORS = {"unavailable": StoreUnavailable, "full": StoreFull}
 
 @dataclass
 class Plan:
-    """Which change of the stores fails: the n-th one since it was made, before or after it takes effect."""
+    """Which change of the stores fails: the n-th one since it was made, before or after it takes effect.
+
+    `onwards`: all later ones fail too, before they take effect.
+    """
 
     at: int = -1
     action: str = "kill"
     after: bool = False
+    onwards: bool = False
     done: list[str] = field(default_factory=list)
 
     def strike(self, number: int, after: bool) -> None:
-        if number != self.at or after != self.after:
+        later = self.onwards and 0 <= self.at < number and not after
+        if not later and (number != self.at or after != self.after):
             return
         if self.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from aqdata.api import examples
 from aqdata.api.deps import BodyDep, FileId, Name, ServiceDep
-from aqdata.errors import Invalid, NotFound, TooLarge
+from aqdata.api.errors import problem
+from aqdata.errors import Invalid, TooLarge
 from aqdata.models import canonical
 from aqdata.models.selection import Selection
 from aqdata.service import Opened, Service
@@ -24,9 +26,11 @@ MAX_TEXT_ELEMENTS = 1_000_000
 MAX_INDEX = 16 << 20
 # writing an element as text takes as long as handling so many bytes
 _TEXT_WORK = 128
+_RANGE = re.compile(r"bytes=\s*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
 
 router = APIRouter(tags=["Arrays"], responses=examples.PROBLEMS)
 
+Key = Annotated[str, Path(description="a key of the store", examples=["zarr.json", "s21/zarr.json", "s21/c.0.0"])]
 Accept = Annotated[str, Header(description=f"{RAW} (default), {NPY}, {JSON} or {CSV}")]
 
 
@@ -61,7 +65,10 @@ async def read_index(service: ServiceDep, body: BodyDep, file_id: FileId, name: 
     opened = await service.open(file_id)
 
     def make(shape: tuple[int, ...]) -> Selection:
-        given = canonical.decode(text)
+        try:
+            given = canonical.decode(text)
+        except Invalid as error:
+            raise Invalid(error.detail, field="index") from None
         if not isinstance(given, dict) or "index" not in given:
             raise Invalid('the body is {"index": […]}', field="index")
         return Selection.from_json(given["index"], shape)
@@ -120,32 +127,33 @@ async def _text(
     return Response(content, 200, headers, media_type)
 
 
-@router.api_route("/zarr/{file_id}/{key:path}", methods=["GET", "HEAD"], response_class=Response)
-async def zarr(request: Request, service: ServiceDep, file_id: FileId, key: str) -> Response:
+@router.head("/zarr/{file_id}/{key:path}", include_in_schema=False)
+@router.get("/zarr/{file_id}/{key:path}", responses=examples.ZARR, response_class=Response)
+async def zarr(request: Request, service: ServiceDep, file_id: FileId, key: Key) -> Response:
     """A DataFile as a read-only Zarr v3 store: `xarray.open_zarr("http://127.0.0.1:5000/zarr/<id>")`."""
     opened = await service.open(file_id)
     data = memoryview(await service.zarr(opened, key))
     media_type = JSON if key.endswith("zarr.json") else RAW
     headers = {"Accept-Ranges": "bytes"}
-    wanted = request.headers.get("range")
-    if wanted is None:
+    span = _range(request.headers.get("range", ""), len(data))
+    if span is None:
         return Response(bytes(data), 200, headers, media_type)
-    start, stop = _range(wanted, len(data))
+    start, stop = span
+    if start >= stop:
+        unsatisfied = problem(416, "Range", f"there are {len(data)} bytes", "Range")
+        unsatisfied.headers["Content-Range"] = f"bytes */{len(data)}"
+        return unsatisfied
     headers["Content-Range"] = f"bytes {start}-{stop - 1}/{len(data)}"
     return Response(bytes(data[start:stop]), 206, headers, media_type)
 
 
-def _range(text: str, size: int) -> tuple[int, int]:
-    """The one range of a Range header (RFC 9110, 14.1.2)."""
-    unit, _, rest = text.partition("=")
-    first, dash, last = rest.strip().partition("-")
-    numbers = all(part == "" or (part.isdecimal() and part.isascii() and len(part) < 19) for part in (first, last))
-    if unit.strip() != "bytes" or not dash or not numbers or not (first or last):
-        raise Invalid("one range such as bytes=0-99", field="Range")
-    if first:
-        start, stop = int(first), min(int(last) + 1, size) if last else size
-    else:
-        start, stop = max(size - int(last), 0), size
-    if start >= stop:
-        raise NotFound(f"there are {size} bytes", field="Range")
-    return start, stop
+def _range(text: str, size: int) -> tuple[int, int] | None:
+    """The one range of a Range header; None if it is to be ignored (RFC 9110, 14.2)."""
+    found = _RANGE.fullmatch(text)
+    if found is None or found["first"] == found["last"] == "":
+        return None
+    if not found["first"]:
+        return max(size - int(found["last"]), 0), size
+    first = int(found["first"])
+    last = int(found["last"] or size)
+    return None if last < first and found["last"] else (first, min(last + 1, size))

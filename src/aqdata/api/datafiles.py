@@ -22,6 +22,8 @@ from aqdata.wire.pack import MEDIA_TYPE, parse_pack
 FORM = "multipart/form-data"
 JSON = "application/json"
 
+Accept = Annotated[str, Header(description=f"{JSON} (default); with {MEDIA_TYPE} small DataFiles come as a pack")]
+
 router = APIRouter(prefix="/api/v1/datafiles", tags=["DataFiles"], responses=examples.PROBLEMS)
 
 
@@ -89,7 +91,7 @@ async def pack(service: ServiceDep, file_id: FileId) -> Response:
 
 
 @router.get("/{file_id}", responses=examples.DOCUMENT, response_class=Response)
-async def load(service: ServiceDep, file_id: FileId, accept: Annotated[str, Header()] = JSON) -> Response:
+async def load(service: ServiceDep, file_id: FileId, accept: Accept = JSON) -> Response:
     """The document: metadata, DataSets, files, state.
 
     Who accepts `application/zip` too gets a small DataFile whole, as a pack: one request loads it.

@@ -11,18 +11,19 @@ from aqdata.config import Config
 from aqdata.service import Service
 
 
-def _service(request: Request) -> Service:
+# async, or else FastAPI hands each of these to a thread
+async def _service(request: Request) -> Service:
     service: Service = request.state.service
     return service
 
 
-def _config(request: Request) -> Config:
+async def _config(request: Request) -> Config:
     config: Config = request.state.config
     return config
 
 
-def _body(request: Request) -> Body:
-    server = _config(request).server
+async def _body(request: Request) -> Body:
+    server = request.state.config.server
     return Body(request.stream(), server.max_body, request.headers.get("content-length"), server.read_timeout)
 
 

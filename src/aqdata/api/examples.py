@@ -138,7 +138,7 @@ _DOCUMENT = {
     "schema": {"type": "object", "required": ["id", "state", "revision", "saved_at", "kind", "name", "date"]},
     "example": _SYSTEM
     | _METADATA
-    | {"datasets": _DATASETS, "files": {"fit.png": {"size": 40193, "media_type": "image/png"}}},
+    | {"datasets": _DATASETS, "files": {"fit%2Epng": {"size": 40193, "media_type": "image/png"}}},
 }
 DOCUMENT: dict[int | str, dict[str, Any]] = {
     200: {
@@ -152,7 +152,7 @@ PACK: dict[int | str, dict[str, Any]] = {
 FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "the file, of the type that its name says",
-        "content": {"application/octet-stream": {"schema": _BINARY}},
+        "content": {"*/*": {"schema": _BINARY}},
     }
 }
 PUT_FILE: dict[str, Any] = {
@@ -211,3 +211,17 @@ READ: dict[str, Any] = {
         },
     }
 }
+
+_CHUNK = {
+    "application/octet-stream": {"schema": _BINARY},
+    "application/json": {"schema": {"type": "object"}, "example": {"zarr_format": 3, "node_type": "group"}},
+}
+ZARR: dict[int | str, dict[str, Any]] = {
+    200: {"description": "a `zarr.json`, or a chunk", "content": _CHUNK},
+    206: {"description": "the bytes that a Range header asked for", "content": _CHUNK},
+    416: _problem(416, "Range Not Satisfiable", "Range", "there are 32 bytes", "Range"),
+}
+ALIVE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"example": {"status": "ok", "version": "0.1.0"}}}}
+}
+READY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"example": {"status": "ready"}}}}}

@@ -61,6 +61,7 @@ class _Form:
         self._metadata: dict[str, Any] | None = None
         self._size = 0
         self._name = ""
+        self._names: set[str] = set()
         self._text: bytearray | None = None
         self._cutter: NpyCutter | None = None
         self._arrays: dict[str, Layout] = {}
@@ -89,8 +90,6 @@ class _Form:
             raise Invalid("a form needs a part 'metadata' with JSON", field=METADATA)
         described = self._metadata.pop("datasets", {})
         listed = self._metadata.pop("files", [])
-        if not isinstance(described, dict) or not isinstance(listed, list):
-            raise Invalid("datasets is an object, files a list of names of parts", field=METADATA)
         attempt = self._open()
         for name in described:
             if name not in self._arrays:
@@ -117,18 +116,18 @@ class _Form:
         return self._attempt
 
     def _begin(self, name: str) -> None:
-        if name == METADATA:
-            if self._metadata is not None:
-                raise Invalid("there are two parts 'metadata'", field=METADATA)
-        else:
+        if name != METADATA:
             check_name(name, "DataSet or file", name[:200] or "part")
+        if name in self._names:
+            raise Invalid(f"there are two parts {name!r}", field=name)
+        self._names.add(name)
         self._name, self._text, self._cutter = name, bytearray(), None
 
     async def _bytes(self, data: bytes) -> None:
         assert self._text is not None
         self._text += data
         if self._name == METADATA:
-            limit = self._service.limits.document
+            limit = self._service.limits.json
         elif self._is_array():
             first, self._text = self._text, None
             self._cutter = NpyCutter(self._name)
@@ -140,9 +139,8 @@ class _Form:
             raise TooLarge(f"more than {limit} bytes", field=self._name)
 
     def _is_array(self) -> bool:
-        listed = (self._metadata or {}).get("files", [])
-        in_files = isinstance(listed, list) and self._name in listed
-        return not in_files and self._text is not None and self._text.startswith(MAGIC)
+        is_file = self._name in (self._metadata or {}).get("files", [])
+        return not is_file and self._text is not None and self._text.startswith(MAGIC)
 
     async def _array(self, data: bytes) -> None:
         assert self._cutter is not None
@@ -165,13 +163,31 @@ class _Form:
             self._declare(self._cutter)
         elif self._name == METADATA:
             text = bytes(self._text or b"")
-            tree = await inline_or_thread(len(text), lambda: canonical.decode(text))
-            if not isinstance(tree, dict):
-                raise Invalid("the metadata are a JSON object", field=METADATA)
-            self._metadata, self._size = tree, len(text)
+            self._metadata = await inline_or_thread(len(text), lambda: _read_metadata(text))
+            self._size = len(text)
         else:
             await self._open().file(self._name, self._text or b"")
         self._text = self._cutter = None
+
+
+def _read_metadata(text: bytes) -> dict[str, Any]:
+    try:
+        tree = canonical.decode(text)
+    except Invalid as error:
+        raise Invalid(error.detail, field=error.field or METADATA) from None
+    if not isinstance(tree, dict):
+        raise Invalid("the metadata are a JSON object", field=METADATA)
+    if not isinstance(tree.get("datasets", {}), dict):
+        raise Invalid("an object: for each array what describes it", field="datasets")
+    files = tree.get("files", [])
+    if not isinstance(files, list):
+        raise Invalid("a list of the names of the parts that are files", field="files")
+    for at, name in enumerate(files):
+        if not isinstance(name, str):
+            raise Invalid(f"the name of a part is a text, not {type(name).__name__}", field=f"files.{at}")
+    if len(set(files)) < len(files):
+        raise Invalid("a name is there twice", field="files")
+    return tree
 
 
 def _spec(name: str, layout: Layout, described: Any) -> DataSetSpec:

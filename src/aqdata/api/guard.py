@@ -7,7 +7,6 @@ Without this any web page could post a form to a server on loopback, or reach it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -37,7 +36,7 @@ class Guard:
         if "*" not in self._hosts and _name(host) not in self._hosts:
             return Forbidden(f"this server is not {host!r:.100}: add it to server.allowed_hosts", field="Host")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host:
+        if origin is not None and origin.lower().partition("://")[2] != host:
             return Forbidden("requests from pages of other sites are refused", field="Origin")
         return None
 

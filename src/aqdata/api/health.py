@@ -12,13 +12,13 @@ from aqdata.api.deps import ServiceDep
 router = APIRouter(tags=["Health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses=examples.ALIVE)
 async def alive() -> dict[str, str]:
     """Answers as long as the server runs."""
     return {"status": "ok", "version": version("aqdata")}
 
 
-@router.get("/readyz", responses=examples.PROBLEMS)
+@router.get("/readyz", responses=examples.PROBLEMS | examples.READY)
 async def ready(service: ServiceDep) -> dict[str, str]:
     """Answers 200 if both stores take requests, else 503 or 507 with the reason."""
     await service.check()

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from math import isfinite
 from typing import Any, NoReturn
 
@@ -85,7 +86,10 @@ def to_json_value(value: Any, field: str = "") -> Any:
     Raises:
         Invalid: as `encode`.
     """
-    return value if _is_plain(value, 0) else _Encoder().value(value, field, 0)
+    try:
+        return _quick(value, 0)
+    except _NotQuickError:
+        return _Encoder().value(value, field, 0)
 
 
 def from_json_value(tree: Any, field: str = "") -> Any:
@@ -126,10 +130,11 @@ def utc_text(date: datetime) -> str:
 def _read_object(tree: dict[str, Any], field: str) -> dict[str, Any]:
     value = {}
     for raw, item in tree.items():
-        key = raw
-        if not raw.isidentifier() or not raw.isascii():
+        try:
+            key = _read_key(raw)
+        except Invalid:
             key = check_text(unescape_key(raw, field), field)
-        elif raw in tags.READERS:
+        if raw in tags.READERS:
             raise Invalid(f"{raw} stands alone in its object: write a key of this name as %5F{raw[1:]}", field=field)
         value[key] = item if type(item) in _SCALARS else from_json_value(item, join(field, raw))
     if len(value) < len(tree):
@@ -175,28 +180,51 @@ def _is_finite(value: Any) -> bool:
     return kind is bool or (kind is float and isfinite(value)) or (kind is str and value.isascii())
 
 
-def _is_plain(value: Any, depth: int) -> bool:
-    """Whether JSON can hold the value as it is: the common case, and the hot loop."""
+class _NotQuickError(Exception):
+    """There is something that `_quick` leaves to `_Encoder`."""
+
+
+def _quick(value: Any, depth: int) -> Any:
+    """The tree of a value that has nothing but the usual types: the common case, and the hot loop."""
     kind = type(value)
-    if kind is dict or kind is list or kind is tuple:
-        if depth >= MAX_DEPTH or (kind is dict and not all(map(_is_plain_key, value))):
-            return False
-        for item in value.values() if kind is dict else value:
+    if kind is dict:
+        if depth >= MAX_DEPTH:
+            raise _NotQuickError
+        tree = {}
+        for key, item in value.items():
             kind = type(item)
-            if not (kind is str or item is None or (kind is float and isfinite(item)) or _is_plain(item, depth + 1)):
-                return False
-        return True
+            if not (kind is str or item is None or (kind is float and isfinite(item))):
+                item = _quick(item, depth + 1)
+            # None for what is no text, so that 1 and True are not looked up as the same key
+            tree[_quick_key(key if type(key) is str else None)] = item
+        return tree
+    if kind is list or kind is tuple:
+        if depth >= MAX_DEPTH:
+            raise _NotQuickError
+        return [
+            item if type(item) is str or (type(item) is float and isfinite(item)) else _quick(item, depth + 1)
+            for item in value
+        ]
     if kind is float:
-        return isfinite(value)
-    if kind is int:
-        return value in _INT64
-    return kind is str or kind is bool or value is None
+        return value if isfinite(value) else tags.float_tag(value)
+    if kind is str or kind is bool or value is None or (kind is int and value in _INT64):
+        return value
+    if kind is complex:
+        return tags.complex_tag(value)
+    raise _NotQuickError
 
 
-def _is_plain_key(key: object) -> bool:
-    if type(key) is not str:
-        return False
-    return escape_key(key) == key if key in tags.READERS or not key.isidentifier() else True
+# documents repeat their keys: names of fields, settings, parts
+@lru_cache(maxsize=4096)
+def _quick_key(key: str | None) -> str:
+    if key is None:
+        raise _NotQuickError
+    return escape_key(key)
+
+
+@lru_cache(maxsize=4096)
+def _read_key(raw: str) -> str:
+    return check_text(unescape_key(raw), "")
 
 
 def _escaped(key: object, field: str) -> str:

@@ -22,7 +22,8 @@ NUMERIC = (
 )
 SUPPORTED = (*NUMERIC, "str", "U<n>", "S<n>", "datetime64[<unit>]", "timedelta64[<unit>]")
 
-_FIXED = re.compile(r"[US][1-9][0-9]{0,8}")
+# NumPy refuses larger ones in its own ways
+_FIXED = re.compile(r"[US][1-9][0-9]{0,7}")
 _TIME = re.compile(r"(?:datetime64|timedelta64)\[(?:[1-9][0-9]{0,8})?(?:[YMWDhms]|ms|us|ns|ps|fs|as)\]")
 
 

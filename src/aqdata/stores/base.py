@@ -75,11 +75,12 @@ class MetadataStore(Protocol):
     async def resolve(self, ending: str, *, limit: int = 2) -> Sequence[str]:
         """At most `limit` ids that end so, of any state, in ascending order."""
 
-    async def delete(self, file_id: str) -> None:
-        """Remove the record for ever.
+    async def delete(self, file_id: str, revision: int | None = None) -> None:
+        """Remove the record for ever, if it has this revision (None: any).
 
         Raises:
             NotFound: no such id.
+            Conflict: the stored record has another revision.
         """
 
     async def check(self) -> None:

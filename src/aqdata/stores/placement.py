@@ -46,6 +46,11 @@ class Placement:
         """Bytes of the arrays' chunks, about."""
         return sum(array.layout.nbytes for array in self.arrays.values())
 
+    def names(self, path: str) -> bool:
+        """Whether something of the attempt of this path is part of it."""
+        below = f"{files_key(path)}/"
+        return self.path == path or any(key.startswith(below) for key in self.files.values())
+
     def to_json(self) -> bytes:
         """What `from_json` reads."""
         arrays = {

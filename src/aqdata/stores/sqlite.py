@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from aqdata.errors import Conflict, NotFound
+from aqdata.errors import AqdataError, Conflict, NotFound
 from aqdata.stores.base import Page, Record
 from aqdata.stores.cursor import read_cursor, write_cursor
 from aqdata.stores.database import Database
@@ -33,7 +33,7 @@ _FIND = """
 """
 _RESOLVE = "SELECT id FROM datafiles WHERE ending >= ? AND ending < ? LIMIT ?"
 _REVISION = "SELECT revision FROM datafiles WHERE id = ?"
-_DELETE = "DELETE FROM datafiles WHERE id = ?"
+_DELETE = "DELETE FROM datafiles WHERE id = ?1 AND revision = ifnull(?2, revision)"
 
 # sorts after every date and every id
 _LAST = chr(0x10FFFF)
@@ -75,14 +75,8 @@ class SqliteStore:
         def change(connection: apsw.Connection) -> None:
             values = (record.revision, record.state, record.saved_at, record.date, record.storage, record.document)
             connection.execute(_UPDATE, (*values, record.id, revision))
-            if connection.changes():
-                return
-            stored = connection.execute(_REVISION, (record.id,)).get
-            if stored is None:
-                raise _missing(record.id)
-            raise Conflict(
-                f"DataFile {record.id} is at revision {stored}, not {revision}: load it again", field="revision"
-            )
+            if not connection.changes():
+                raise _other(connection, record.id, revision)
 
         await self._database.change(change)
 
@@ -99,11 +93,11 @@ class SqliteStore:
         rows = await self._rows(_RESOLVE, values)
         return sorted(file_id for (file_id,) in rows)
 
-    async def delete(self, file_id: str) -> None:
+    async def delete(self, file_id: str, revision: int | None = None) -> None:
         def change(connection: apsw.Connection) -> None:
-            connection.execute(_DELETE, (file_id,))
+            connection.execute(_DELETE, (file_id, revision))
             if not connection.changes():
-                raise _missing(file_id)
+                raise _other(connection, file_id, revision)
 
         await self._database.change(change)
 
@@ -119,6 +113,14 @@ class SqliteStore:
 
 def _file(path: Path | str) -> Path | None:
     return None if str(path) == ":memory:" else Path(path).expanduser().absolute()
+
+
+def _other(connection: apsw.Connection, file_id: str, revision: int | None) -> AqdataError:
+    """Why there was no record of this id and revision to change."""
+    stored = connection.execute(_REVISION, (file_id,)).get
+    if stored is None:
+        return _missing(file_id)
+    return Conflict(f"DataFile {file_id} is at revision {stored}, not {revision}: load it again", field="revision")
 
 
 def _missing(file_id: str) -> NotFound:

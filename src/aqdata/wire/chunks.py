@@ -57,9 +57,11 @@ def encode_chunk(piece: np.ndarray, layout: Layout, run: Run, name: str) -> Buff
 def check_chunk(data: Buffer, layout: Layout, field: str) -> None:
     """Raise `Invalid` if the bytes can't be this layout's: wrong size, broken texts, bools other than 0 and 1."""
     if layout.is_text:
+        count = int.from_bytes(data[:4], "little")
+        # before they are decoded: millions of empty texts take much memory
+        if count != layout.chunk_items:
+            raise Invalid(f"a chunk has {count} texts instead of {layout.chunk_items}", field=field)
         texts = decode_strings(data, field)
-        if len(texts) != layout.chunk_items:
-            raise Invalid(f"a chunk has {len(texts)} texts instead of {layout.chunk_items}", field=field)
         if layout.dtype != "str" and np.strings.str_len(texts).max() > int(layout.dtype[1:]):
             raise Invalid(f"a text is longer than {layout.dtype} allows", field=field)
         return
@@ -83,7 +85,8 @@ def join(chunks: Iterator[Buffer], layout: Layout) -> np.ndarray:
     stored = np.zeros(layout.stored_shape, dtype=layout.numpy_dtype)
     for run, data in zip(layout.runs(), chunks, strict=True):
         full = decode_chunk(data, layout, (-1,))
-        stored[run.index] = full[: run.count].reshape(stored[run.index].shape)
+        shape = tuple(part.stop - part.start for part in run.index)
+        stored[run.index] = full[: run.count].reshape(shape)
     return stored if layout.order == "C" else stored.T
 
 

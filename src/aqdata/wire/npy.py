@@ -5,8 +5,10 @@ Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 
 from __future__ import annotations
 
+import ast
 import io
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from aqdata.errors import Invalid
-from aqdata.models.dtypes import dtype_name, parse_dtype
+from aqdata.models.dtypes import SUPPORTED, dtype_name, parse_dtype
 from aqdata.wire.chunks import Buffer, encode_chunk, little_endian
 from aqdata.wire.layout import Layout, Order, Run
 
@@ -22,6 +24,7 @@ MAGIC = npy_format.MAGIC_PREFIX
 # NumPy's own limit for headers that it parses without being told to trust the file
 _MAX_HEADER = 10_000
 _PREFIX = len(MAGIC) + 2
+_DESCR = re.compile(r"[<>=|]?(?:b1|[iufc][0-9]{1,2}|[SU][1-9][0-9]{0,8}|[mM]8(?:\[[0-9a-zA-Z]+\])?)")
 
 
 def npy_header(dtype: str, shape: tuple[int, ...], order: Order = "C", field: str | None = None) -> bytes:
@@ -99,11 +102,12 @@ class NpyCutter:
             if not MAGIC.startswith(bytes(self._buffer[: len(MAGIC)])):
                 raise Invalid("this is no .npy file: send arrays as np.save writes them", field=self._field)
             return False
-        size = self._header_size()
+        width = 2 if self._buffer[len(MAGIC)] == 1 else 4
+        size = self._header_size(width)
         if len(self._buffer) < size:
             return False
-        shape, fortran, dtype = self._header(io.BytesIO(self._buffer[_PREFIX:size]), self._buffer[len(MAGIC)])
-        if any(not isinstance(length, int) or not 0 <= length < 1 << 53 for length in shape):
+        shape, fortran, dtype = self._header(bytes(self._buffer[_PREFIX + width : size]))
+        if any(type(length) is not int or not 0 <= length < 1 << 53 for length in shape):
             raise Invalid(f"the shape {shape} is none", field=self._field)
         order: Order = "F" if fortran and sum(length > 1 for length in shape) > 1 else "C"
         self.layout = Layout.plan(dtype_name(dtype, self._field), shape, order, self._field)
@@ -113,23 +117,28 @@ class NpyCutter:
         del self._buffer[:size]
         return True
 
-    def _header_size(self) -> int:
+    def _header_size(self, width: int) -> int:
         if not self._buffer.startswith(MAGIC) or self._buffer[len(MAGIC)] not in (1, 2, 3):
             raise Invalid("this is no .npy file: send arrays as np.save writes them", field=self._field)
-        width = 2 if self._buffer[len(MAGIC)] == 1 else 4
         length = int.from_bytes(self._buffer[_PREFIX : _PREFIX + width], "little")
         if length > _MAX_HEADER:
             raise Invalid(f"an .npy header of {length} bytes; at most {_MAX_HEADER}", field=self._field)
         return _PREFIX + width + length
 
-    def _header(self, stream: io.BytesIO, version: int) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-        read = npy_format.read_array_header_1_0 if version == 1 else npy_format.read_array_header_2_0
+    def _header(self, text: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+        # not NumPy's own reader: it fails in many ways, and knows more kinds of descr than can be stored
         try:
-            shape, fortran, dtype = read(stream, max_header_size=_MAX_HEADER)
-        except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-            raise Invalid(f"the .npy header can't be read: {error}", field=self._field) from error
-        if dtype.itemsize == 0:
-            raise Invalid(f"elements of dtype {dtype} have no bytes", field=self._field)
-        if dtype.hasobject:
+            tree = ast.literal_eval(text.decode("latin-1").strip())
+            shape, fortran, described = tree["shape"], tree["fortran_order"], tree["descr"]
+        except (ValueError, TypeError, SyntaxError, KeyError, RecursionError, MemoryError) as error:
+            raise Invalid(f"the .npy header can't be read: {error!r:.200}", field=self._field) from error
+        if not isinstance(shape, tuple) or type(fortran) is not bool or len(tree) != 3:
+            raise Invalid(f"the .npy header is none: {tree!r:.200}", field=self._field)
+        if described == "|O":
             raise Invalid("object arrays (pickles) are not taken: give it a plain dtype", field=self._field)
-        return shape, fortran, dtype
+        if not isinstance(described, str) or not _DESCR.fullmatch(described):
+            raise Invalid(f"dtype {described!r:.200} can't be stored; one of {', '.join(SUPPORTED)}", field=self._field)
+        try:
+            return shape, fortran, np.dtype(described)
+        except (TypeError, ValueError) as error:
+            raise Invalid(f"dtype {described!r}: {error}", field=self._field) from error

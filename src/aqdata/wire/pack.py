@@ -21,7 +21,7 @@ from aqdata.models import canonical
 from aqdata.models.attachment import FileSource
 from aqdata.models.names import check_distinct, check_name
 from aqdata.models.spec import DataSetSpec
-from aqdata.wire.chunks import ArrayLike, Buffer, cut, join, order_of
+from aqdata.wire.chunks import ArrayLike, Buffer, check_chunk, cut, join, order_of
 from aqdata.wire.layout import Layout
 from aqdata.wire.zarr import array_json, group_bytes, parse_array, parse_group
 
@@ -175,6 +175,11 @@ class Limits:
     arrays: int = 1_000
     files: int = 1_000
 
+    @property
+    def json(self) -> int:
+        """Bytes of JSON that are read: more than `document`, so that the refusal can name the largest fields."""
+        return 2 * self.document
+
 
 @dataclass(frozen=True)
 class Header:
@@ -251,15 +256,15 @@ def parse_pack(limits: Limits) -> Parser:
 def _parse_head(
     entries: _Entries, limits: Limits
 ) -> Generator[int, Buffer, tuple[dict[str, Any], dict[str, tuple[DataSetSpec, Layout]]]]:
-    text, group = yield from entries.json(ROOT, limits.document)
+    text, group = yield from entries.json(ROOT, limits.json)
     entries.document_size = len(text)
     attributes, described = parse_group(group)
     document = attributes.get("metadata")
     if not isinstance(document, dict):
         raise Invalid("the group has no attribute metadata", field=ROOT)
-    for key in IDENTITY:
-        if attributes.get(key) != document.get(key):
-            raise Invalid(f"attribute {key} is not the one of the metadata", field=ROOT)
+    for key in {*IDENTITY, *attributes} - {"metadata"}:
+        if key not in IDENTITY or attributes.get(key) != document.get(key):
+            raise Invalid(f"attribute {key!r:.100} is not the one of the metadata", field=ROOT)
     if len(described) > limits.arrays:
         raise TooLarge(f"{len(described)} DataSets; at most {limits.arrays}", field="datasets")
     arrays: dict[str, tuple[DataSetSpec, Layout]] = {}
@@ -268,7 +273,7 @@ def _parse_head(
         arrays[name] = parse_array(described[name], name)
     check_distinct(arrays, "datasets")
     for name in described:
-        _, own = yield from entries.json(f"{name}/{ROOT}", limits.document)
+        _, own = yield from entries.json(f"{name}/{ROOT}", limits.json)
         if own != described[name]:
             raise Invalid("differs from the group's consolidated metadata", field=f"{name}/{ROOT}")
     return document if canonical.is_tagless(text) else canonical.from_json_value(document), arrays
@@ -374,6 +379,7 @@ def read_pack(data: Buffer) -> UnpackedPack:
         if zlib.crc32(part.data) != part.crc:
             raise Corrupt("the bytes of a pack don't match their CRC")
         if isinstance(part, Chunk):
+            check_chunk(part.data, header.arrays[part.array][1], f"datasets.{part.array}")
             chunks[part.array].append(part.data)
         else:
             files[part.name] = memoryview(part.data)

@@ -41,7 +41,7 @@ def to_csv(array: np.ndarray, name: str, field: str = "slice") -> bytes:
     titles = [name] if table.shape[1] == 1 else [f"{name}[{column}]" for column in range(table.shape[1])]
     if array.dtype.kind == "c":
         titles = [f"{part}({title})" for title in titles for part in ("re", "im")]
-        table = np.stack([table.real, table.imag], axis=-1).reshape(len(table), -1)
+        table = np.stack([table.real, table.imag], axis=-1).reshape(len(table), len(titles))
     if array.dtype.kind == "S":
         table = np.strings.decode(table, "latin-1")
     stream = io.StringIO(newline="")

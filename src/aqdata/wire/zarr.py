@@ -140,15 +140,18 @@ def parse_array(given: Json, name: str) -> tuple[DataSetSpec, Layout]:
         raise Invalid(f"not the metadata of a Zarr v3 array ({error!r})", field=field) from error
     if len(chunk) != len(shape) or not all(chunk):
         raise Invalid("chunk_shape needs one length of at least 1 for each dim", field=field)
-    spec = DataSetSpec(
-        dtype=dtype,
-        shape=shape,
-        dims=dims,
-        units=_units(attributes, own),
-        long_name=own.get("long_name", attributes.get("long_name")),
-        coordinates=_coordinates(attributes, own),
-        attributes=_user_attributes(attributes, own, name),
-    )
+    try:
+        spec = DataSetSpec(
+            dtype=dtype,
+            shape=shape,
+            dims=dims,
+            units=_units(attributes, own),
+            long_name=attributes.get("long_name"),
+            coordinates=_coordinates(attributes, own),
+            attributes=_user_attributes(attributes, own),
+        )
+    except Invalid as error:
+        raise Invalid(error.detail, field=f"datasets.{name}.{error.field}") from None
     layout = Layout(dtype, shape, "F" if transposed else "C", chunk)
     layout.check(field)
     _compare(given, array_json(spec, layout), field)
@@ -264,7 +267,7 @@ def _shown_units(spec: DataSetSpec) -> dict[str, Json]:
             return {"units": f"{_CF_TIME[unit]} since 1970-01-01", "calendar": "proleptic_gregorian"}
         # xarray decodes time differences by their dtype attribute, and knows no longer units than seconds there
         return {"units": _CF_TIME[unit]} | ({"dtype": spec.dtype} if unit.endswith("s") else {})
-    if spec.units is None or " since " in spec.units:
+    if spec.units is None or "since" in spec.units:
         return {}
     return {"units": _SHORT.get(spec.units, spec.units)}
 
@@ -278,15 +281,17 @@ def _units(attributes: dict[str, Json], own: dict[str, Json]) -> str | None:
 
 def _coordinates(attributes: dict[str, Json], own: dict[str, Json]) -> tuple[str, ...]:
     coordinates = own["coordinates"] if "coordinates" in own else str(attributes.get("coordinates", "")).split()
-    return tuple(map(str, coordinates))
+    if not isinstance(coordinates, list):
+        raise Invalid(f"coordinates are a list of names, not {coordinates!r:.100}", field="coordinates")
+    return tuple(coordinates)
 
 
-def _user_attributes(attributes: dict[str, Json], own: dict[str, Json], name: str) -> dict[str, Any]:
-    plain = {key: value for key, value in attributes.items() if key not in _ACTING}
-    merged = from_json_value(plain) | from_json_value(own.get("attributes", {}))
-    if not isinstance(merged, dict):
-        raise Invalid("attributes are an object", field=f"{name}/zarr.json")
-    return merged
+def _user_attributes(attributes: dict[str, Json], own: dict[str, Json]) -> dict[str, Any]:
+    plain = from_json_value({key: value for key, value in attributes.items() if key not in _ACTING}, "attributes")
+    acting = from_json_value(own.get("attributes", {}), "attributes")
+    if not isinstance(plain, dict) or not isinstance(acting, dict):
+        raise Invalid("attributes are an object", field="attributes")
+    return plain | acting
 
 
 def tensorstore_metadata(layout: Layout) -> dict[str, Json] | None:
