@@ -93,6 +93,13 @@ def test_a_file_may_be_empty_or_have_any_bytes(server: LiveServer, lab: Lab) -> 
         assert (files["a"].read(), files["b"].read()) == (b"", tricky)
 
 
+def test_a_name_may_be_long(server: LiveServer, lab: Lab) -> None:
+    name = "x" * 128
+    answer = post_form(server, metadata(), (name, npy(F)))
+    assert answer.status == 201
+    assert lab.load(answer.json["id"])[name].dims == ("x" * 125 + "_0",)
+
+
 def test_the_same_form_again_is_the_same_save(server: LiveServer) -> None:
     parts = (metadata(id=new_id(), date="2026-11-22T10:07:00Z"), ("f", npy(F)))
     first, second = post_form(server, *parts), post_form(server, *parts)
@@ -206,6 +213,7 @@ BAD: dict[str, tuple[tuple[Part, ...], int, str | None, str]] = {
     "name: empty": ((metadata(), ("", npy(F))), 422, "part", "empty"),
     "name: long": ((metadata(), ("x" * 300, npy(F))), 422, "x" * 200, "300 characters"),
     "name: reserved": ((metadata(), ("__files__", npy(F))), 422, "__files__", "reserved"),
+    "name: of the store": ((metadata(), (".aqdata-part-x", npy(F))), 422, ".aqdata-part-x", "reserved"),
     "names that differ by case": ((metadata(), ("f", npy(F)), ("F", npy(F))), 422, "datasets", "case"),
     "id: none": ((metadata(id="x"), ("f", npy(F))), 422, "id", "UUID"),
     "id: none, at the end": ((("f", npy(F)), metadata(id="x")), 422, "id", "UUID"),

@@ -51,7 +51,7 @@ def located(large: tuple[LiveServer, str], name: str) -> tuple[LiveServer, str]:
     return server, f"{API}/{file_ids.split(',')[list(LARGE).index(name) % 2]}/data/{name}"
 
 
-many = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.parametrize("name", LARGE)

@@ -100,15 +100,17 @@ async def _answer(
     if layout.dtype != "str":
         headers["Content-Length"] = str(len(head) + selection.size * layout.numpy_dtype.itemsize)
     # before the headers go out, so that what fails at once has its own status
-    first = await anext(stream, b"")
+    first = memoryview(await anext(stream, b""))
+    if headers.get("Content-Length") == str(len(head) + len(first)):
+        return Response(b"".join((head, first)) if head else first, 200, headers, media_type)
     return StreamingResponse(_stream(head, first, stream), 200, headers, media_type)
 
 
-async def _stream(head: bytes, first: Buffer, rest: AsyncIterator[Buffer]) -> AsyncIterator[memoryview]:
+async def _stream(head: bytes, first: memoryview, rest: AsyncIterator[Buffer]) -> AsyncIterator[memoryview]:
     if head:
         yield memoryview(head)
     if first:
-        yield memoryview(first)
+        yield first
     async for piece in rest:
         yield memoryview(piece)
 

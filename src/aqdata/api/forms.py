@@ -17,6 +17,7 @@ from aqdata.body import Body
 from aqdata.documents import Draft
 from aqdata.errors import Invalid, TooLarge
 from aqdata.models import canonical
+from aqdata.models.dataset import default_dims
 from aqdata.models.ids import check_id, new_id
 from aqdata.models.names import check_name
 from aqdata.models.spec import DataSetSpec
@@ -195,7 +196,7 @@ def _spec(name: str, layout: Layout, described: Any) -> DataSetSpec:
     field = f"datasets.{name}"
     if not isinstance(described, dict):
         raise Invalid("an object with dims, units, long_name, coordinates, attributes", field=field)
-    given: dict[str, Any] = {"dims": [f"{name}_{axis}" for axis in range(layout.ndim)]} | described
+    given: dict[str, Any] = {"dims": default_dims(name, layout.ndim)} | described
     for key, own in (("dtype", layout.dtype), ("shape", list(layout.shape))):
         if given.setdefault(key, own) != own:
             raise Invalid(f"{given[key]!r:.100} here, but {own!r} in the .npy: leave it out", field=f"{field}.{key}")

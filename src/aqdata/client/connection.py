@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import ssl
 from collections.abc import Iterator
 from typing import Any
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ProtocolError
 from urllib3.util.wait import wait_for_read, wait_for_socket
 
 from aqdata.lab.transport import Body, Buffer
@@ -93,3 +95,27 @@ def pieces(body: Body) -> Iterator[Buffer]:
             yield view
     if small:
         yield bytes(small)
+
+
+def read_into(response: BaseHTTPResponse, view: memoryview) -> int:
+    """Read some bytes of an answer of known length into a buffer; 0 when there are no more.
+
+    urllib3's own `readinto` reads into bytes first and copies these, which takes a third of the time of a large answer.
+    """
+    raw = getattr(response, "_fp", None)
+    if not isinstance(raw, http.client.HTTPResponse) or response.length_remaining is None:
+        return _copied(response, view)
+    try:
+        count = raw.readinto(view)
+    except TimeoutError as error:
+        raise ProtocolError("nothing came", error) from error
+    except OSError as error:
+        raise ProtocolError("the connection broke", error) from error
+    response.length_remaining -= count
+    return count
+
+
+def _copied(response: BaseHTTPResponse, view: memoryview) -> int:
+    piece = response.read(len(view))
+    view[: len(piece)] = piece
+    return len(piece)

@@ -21,12 +21,13 @@ from urllib3.exceptions import (
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ReadTimeoutError,
     SSLError,
 )
 from urllib3.util import parse_url
 
-from aqdata.client.connection import Pool, PoolTLS, pieces
+from aqdata.client.connection import Pool, PoolTLS, pieces, read_into
 from aqdata.client.problems import problem
 from aqdata.errors import AqdataError, Corrupt, Invalid, ServerError, Unreachable
 from aqdata.lab.progress import Progress
@@ -268,13 +269,15 @@ def _content(response: BaseHTTPResponse, progress: Progress | None = None) -> Bu
 
 
 def _fill(response: BaseHTTPResponse, view: memoryview, progress: Progress) -> None:
-    """Read exactly as many bytes as fit; urllib3 raises when fewer come."""
+    """Read exactly as many bytes as fit."""
     progress.start(len(view))
     at = 0
     while at < len(view):
-        count = response.readinto(view[at : at + _PIECE])
-        if not count:
+        count = read_into(response, view[at : at + _PIECE])
+        if not count and response.length_remaining is None:
             raise Corrupt(f"the server's answer ends after {at} of {len(view)} bytes")
+        if not count:
+            raise ProtocolError("the answer is cut short", IncompleteRead(at, len(view) - at))
         at += count
         progress.advance(count)
 

@@ -24,6 +24,7 @@ MAX_DEPTH = 90
 
 _INT64 = range(-(2**63), 2**63)
 _CONTAINERS = frozenset({dict, list, tuple})
+_QUICK_NESTED = frozenset({dict, list, str})
 _SCALARS = frozenset({float, int, bool, type(None)})
 
 # not pydantic_core.to_json: its text of a float changed between releases
@@ -98,17 +99,22 @@ def from_json_value(tree: Any, field: str = "") -> Any:
     Raises:
         Invalid: a malformed tag or escape.
     """
+    try:
+        return _quick_read(tree)
+    except Invalid:
+        return _read(tree, field)
+
+
+def _read(tree: Any, field: str) -> Any:
+    """What `_quick_read` gives, with the path of what is wrong."""
     if type(tree) is dict:
         if len(tree) == 1:
             ((key, item),) = tree.items()
             if key in tags.READERS:
-                return tags.READERS[key](from_json_value(item, field), field)
+                return tags.READERS[key](_read(item, field), field)
         return _read_object(tree, field)
     if type(tree) is list:
-        return [
-            item if type(item) in _SCALARS else from_json_value(item, join(field, index))
-            for index, item in enumerate(tree)
-        ]
+        return [item if type(item) in _SCALARS else _read(item, join(field, index)) for index, item in enumerate(tree)]
     if type(tree) is str and not tree.isascii():
         check_text(tree, field)
     return tree
@@ -130,13 +136,10 @@ def utc_text(date: datetime) -> str:
 def _read_object(tree: dict[str, Any], field: str) -> dict[str, Any]:
     value = {}
     for raw, item in tree.items():
-        try:
-            key = _read_key(raw)
-        except Invalid:
-            key = check_text(unescape_key(raw, field), field)
+        key = check_text(unescape_key(raw, field), field)
         if raw in tags.READERS:
             raise Invalid(f"{raw} stands alone in its object: write a key of this name as %5F{raw[1:]}", field=field)
-        value[key] = item if type(item) in _SCALARS else from_json_value(item, join(field, raw))
+        value[key] = item if type(item) in _SCALARS else _read(item, join(field, raw))
     if len(value) < len(tree):
         raise Invalid("a key is there twice in one object, once escaped", field=field or None)
     return value
@@ -222,8 +225,32 @@ def _quick_key(key: str | None) -> str:
     return escape_key(key)
 
 
+def _quick_read(tree: Any) -> Any:
+    """The value of a tree; its errors don't say where."""
+    kind = type(tree)
+    if kind is dict:
+        if len(tree) == 1:
+            ((key, item),) = tree.items()
+            if key in tags.READERS:
+                return tags.READERS[key](_quick_read(item), "")
+        value = {}
+        for key, item in tree.items():
+            kind = type(item)
+            if kind is dict or kind is list or (kind is str and not item.isascii()):
+                item = _quick_read(item)
+            value[_quick_unescape(key)] = item
+        if len(value) < len(tree):
+            raise Invalid("a key is there twice in one object, once escaped")
+        return value
+    if kind is list:
+        return [_quick_read(item) if type(item) in _QUICK_NESTED else item for item in tree]
+    return check_text(tree, "") if kind is str else tree
+
+
 @lru_cache(maxsize=4096)
-def _read_key(raw: str) -> str:
+def _quick_unescape(raw: str) -> str:
+    if raw in tags.READERS:
+        raise Invalid(f"{raw} stands alone in its object")
     return check_text(unescape_key(raw), "")
 
 

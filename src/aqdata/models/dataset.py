@@ -47,7 +47,7 @@ class DataSet:
     ) -> None:
         self._array = _as_array(array)
         self._named = dims is not None
-        dims = _default_dims("dim", self._array.ndim) if dims is None else _names(dims, "dims")
+        dims = default_dims("dim", self._array.ndim) if dims is None else _names(dims, "dims")
         attributes = dict(attributes or {})
         # CF gives them these names, so they'd be written over each other
         units = _taken_out(attributes, "units", units)
@@ -112,7 +112,7 @@ class DataSet:
         if name is None or self._named:
             return self._spec
         spec = self._spec
-        dims = _default_dims(name, self.ndim)
+        dims = default_dims(name, self.ndim)
         return DataSetSpec(spec.dtype, spec.shape, dims, spec.units, spec.long_name, spec.coordinates, spec.attributes)
 
     def named(self, name: str) -> DataSet:
@@ -187,7 +187,8 @@ def _names(names: Iterable[str], where: str) -> tuple[str, ...]:
     return tuple(str(name) if isinstance(name, str) else name for name in names)
 
 
-def _default_dims(name: str, ndim: int) -> tuple[str, ...]:
+def default_dims(name: str, ndim: int) -> tuple[str, ...]:
+    """The names of dims that weren't given."""
     # room for the number in a dim that is named after a long name
     return tuple(f"{name[: MAX_DIM - 3]}_{axis}" for axis in range(ndim))
 

@@ -14,7 +14,7 @@ MAX_BYTES = 240
 
 def check_name(name: object, what: str, field: str | None = None) -> str:
     """The name if it is allowed: 1–128 characters (240 bytes of UTF-8), no slash or backslash, no
-    control characters, not `.` or `..`, not `zarr.json`, no `__` in front.
+    control characters, not `.` or `..`, not `zarr.json`, no `__` or `.aqdata-` in front.
 
     Raises:
         Invalid: it is not; the message says why.
@@ -32,7 +32,8 @@ def check_name(name: object, what: str, field: str | None = None) -> str:
         raise Invalid(f"the name {name!r} has {len(name.encode())} bytes of UTF-8; at most {MAX_BYTES}", field=field)
     if "/" in name or "\\" in name or name in (".", ".."):
         raise Invalid(f"the name {name!r} is a path; a {what} has a plain name", field=field)
-    if name.startswith("__") or name.casefold() == "zarr.json":
+    # the second prefix is that of blobs which are being written
+    if name.startswith(("__", ".aqdata-")) or name.casefold() == "zarr.json":
         raise Invalid(f"the name {name!r} is reserved", field=field)
     return name
 

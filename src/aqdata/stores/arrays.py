@@ -35,6 +35,8 @@ BAND = 4 << 20
 """Bytes of a result that are read at once."""
 
 _AHEAD = 3
+# tensorstore holds every chunk that it has read until a thread is free to copy out of it
+_FEW_AT_ONCE = {"data_copy_concurrency": {"limit": 2}, "cache_pool": {"total_bytes_limit": 0}}
 # converting less than this is quicker than handing it to a thread
 _INLINE = 64 << 10
 
@@ -144,7 +146,7 @@ class ArrayReader:
         return whole
 
     async def _by_tensorstore(self, prefix: str, metadata: dict[str, Any], layout: Layout, axes: Axes) -> Array:
-        spec = {"driver": "zarr3", "metadata": metadata}
+        spec = {"driver": "zarr3", "metadata": metadata, "context": _FEW_AT_ONCE}
         try:
             array = await ts.open(spec, kvstore=self._blobs.kvstore(prefix), open=True, assume_metadata=True)
             index = tuple(_slice(axis) if isinstance(axis, range) else axis for axis in axes)

@@ -54,7 +54,10 @@ class LocalBlobs:
         self._durable = durable
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="aqdata-blobs-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="aqdata-blobs-read")
-        self._store = ts.KvStore.open({"driver": "file", "path": f"{root.absolute().as_posix()}/"}).result()
+        context = ts.Context({"file_io_concurrency": {"limit": READERS}})
+        self._store = ts.KvStore.open(
+            {"driver": "file", "path": f"{root.absolute().as_posix()}/"}, context=context
+        ).result()
 
     @classmethod
     async def open(cls, root: Path, *, durable: bool = True) -> LocalBlobs:
