@@ -156,20 +156,22 @@ class Attempt:
         # not beside others: files may be large
         await self._blobs.write(file_key(self.path, name), data)
 
-    def digest(self, metadata: bytes, specs: Mapping[str, DataSetSpec]) -> str:
-        """What tells this DataFile from others: of its metadata, descriptions and bytes, whatever their order."""
+    def digest(self, metadata: bytes, datasets: Mapping[str, bytes]) -> str:
+        """What tells this DataFile from others: of metadata, descriptions (JSON) and bytes, whatever their order."""
         total = xxhash.xxh3_128(metadata)
         for name, array in sorted(self._arrays.items()):
-            total.update(canonical.encode([name, array.layout.order, specs[name].to_document()]))
+            total.update(canonical.write_tree([name, array.layout.order]) + datasets[name])
             total.update(b"".join(array.digests))
         for name, (_, digest) in sorted(self._files.items()):
-            total.update(canonical.encode(name) + digest)
+            total.update(canonical.write_tree(name) + digest)
         return total.hexdigest()
 
-    async def finish(self, document: bytes, specs: Mapping[str, DataSetSpec], digest: str) -> Placement:
+    async def finish(
+        self, identity: Mapping[str, str], document: bytes, specs: Mapping[str, DataSetSpec], digest: str
+    ) -> Placement:
         """Write what is left, durably, and say where all of it lies. `document` goes into the group's attributes."""
         described = {name: (specs[name], self._arrays[name].layout) for name in specs}
-        head = await inline_or_thread(len(document), lambda: list(group_entries(document, described)))
+        head = await inline_or_thread(len(document), lambda: list(group_entries(identity, document, described)))
         if self._held is not None:
             form, arrays = "pack", await self._write_pack(head, self._held)
         else:
@@ -210,8 +212,7 @@ class Attempt:
             return whole
 
         whole = await inline_or_thread(self._held_bytes, build)
-        self._prefixes.add(pack_key(self.path))
-        await self._blobs.write(pack_key(self.path), whole)
+        await self._blobs.write(pack_key(self.path), whole, commit=True)
         return {name: StoredArray(array.layout, tuple(extents[name])) for name, array in self._arrays.items()}
 
     def _stored(self) -> dict[str, StoredArray]:

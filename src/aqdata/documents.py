@@ -9,8 +9,8 @@ from typing import Any, Self
 from aqdata.errors import TooLarge
 from aqdata.models import canonical
 from aqdata.models.ids import check_id, new_id
+from aqdata.models.keys import escape_key
 from aqdata.models.metadata import MetaData, read_date
-from aqdata.models.spec import DataSetSpec
 
 Tree = dict[str, Any]
 
@@ -46,17 +46,23 @@ class Draft:
             return self.encoded
         return self.metadata.model_copy(update={"date": read_date(date)}).to_json()
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What the group's attributes repeat."""
+        return {"id": self.id, "name": self.metadata.name, "kind": self.metadata.kind}
+
     def group(self, saved_at: str) -> bytes:
         """The document without its DataSets and files, as the group's attributes have it."""
         system = canonical.write_tree({"id": self.id, "state": "complete", "revision": 1, "saved_at": saved_at})
         return system[:-1] + b"," + self.encoded[1:]
 
 
-def described(group: bytes, specs: Mapping[str, DataSetSpec], files: Mapping[str, Any]) -> bytes:
-    """The document with its DataSets and files."""
+def described(group: bytes, datasets: Mapping[str, bytes], files: Mapping[str, Any]) -> bytes:
+    """The document with its DataSets (canonical JSON each) and files."""
     parts = [group[:-1]]
-    if specs:
-        parts.append(b'"datasets":' + canonical.encode({name: spec.to_document() for name, spec in specs.items()}))
+    if datasets:
+        entries = (canonical.write_tree(escape_key(name)) + b":" + dataset for name, dataset in datasets.items())
+        parts.append(b'"datasets":{' + b",".join(entries) + b"}")
     if files:
         parts.append(b'"files":' + canonical.encode(files))
     return b",".join(parts) + b"}"

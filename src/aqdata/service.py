@@ -124,12 +124,13 @@ class Service:
         """
         check_data_sets(specs)
         await attempt.settle()
-        digest = attempt.digest(draft.encoded, specs)
+        datasets = {name: canonical.encode(spec.to_document()) for name, spec in specs.items()}
+        digest = attempt.digest(draft.encoded, datasets)
         now = canonical.utc_text(datetime.now(UTC))
         group = draft.group(now)
-        document = described(group, specs, attempt.files)
+        document = described(group, datasets, attempt.files)
         check_size(document, self.limits.document)
-        placement = await attempt.finish(group, specs, digest)
+        placement = await attempt.finish(draft.identity, group, specs, digest)
         date = canonical.utc_text(draft.metadata.date)
         record = Record(draft.id, 1, "complete", now, date, document, placement.to_json())
         attempt.committing(partial(self._names, draft.id, attempt.path))
@@ -141,7 +142,7 @@ class Service:
                 if existing is None:
                     continue  # it was purged in between
                 known = Placement.from_json(existing.storage).digest
-                if known not in (digest, attempt.digest(draft.dated(existing.date), specs)):
+                if known not in (digest, attempt.digest(draft.dated(existing.date), datasets)):
                     detail = "this id belongs to another DataFile; a new one needs a new id"
                     raise Conflict(detail, field="id") from None
                 return Saved(existing, created=False)
@@ -246,7 +247,9 @@ class Service:
         """The whole DataFile as a pack with its current metadata: its size, and its bytes."""
         tree = await opened.tree()
         arrays = opened.arrays(tree)
-        head = await inline_or_thread(len(opened.record.document), lambda: list(group_entries(group_of(tree), arrays)))
+        head = await inline_or_thread(
+            len(opened.record.document), lambda: list(group_entries(tree, group_of(tree), arrays))
+        )
         files = {name: tree["files"][escape_key(name)]["size"] for name in opened.placement.files}
         size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(opened.placement, files)))
         return size, self._pack_bytes(opened, head)
@@ -287,7 +290,7 @@ class Service:
         arrays = opened.arrays(tree)
         name, _, rest = key.partition("/")
         if key == "zarr.json":
-            return dict(group_entries(group_of(tree), arrays))[key]
+            return dict(group_entries(tree, group_of(tree), arrays))[key]
         if name in arrays and rest == "zarr.json":
             return canonical.write_tree(array_json(*arrays[name]))
         data = await self._reader.chunk(opened.placement, name, rest) if name in arrays else None
@@ -410,8 +413,7 @@ class Service:
         return replace(old, revision=revision, state=tree["state"], document=document, storage=storage)
 
     async def _write_sidecar(self, record: Record) -> None:
-        await self._blobs.write(_sidecar_key(record.id), record.document)
-        await self._blobs.commit(_sidecar_key(record.id))
+        await self._blobs.write(_sidecar_key(record.id), record.document, commit=True)
 
     # the stores
 

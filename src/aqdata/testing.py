@@ -62,7 +62,7 @@ def change_record(record: Record, *, extra: bytes = b'"x":1', **changes: object)
 class MetadataStoreContract:
     """What every `MetadataStore` promises; a subclass gives the fixture `store`, which begins empty."""
 
-    async def reopen(self, store: MetadataStore) -> MetadataStore:  # noqa: ARG002 (for subclasses)
+    async def reopen(self, store: MetadataStore) -> MetadataStore:
         """The same data through a new store; closing the given one is up to this method."""
         pytest.skip("this store does not outlive its process")
 
@@ -302,6 +302,12 @@ class BlobsContract:
         await blobs.commit(key)
         assert bytes(await blobs.read(key)) == b"some bytes"
         assert await self.keys(blobs) == {key}
+
+    async def test_a_blob_that_is_committed_at_once_comes_back(self, blobs: Blobs) -> None:
+        await blobs.write("folder/key", b"first", commit=True)
+        await blobs.write("folder/key", b"second", commit=True)
+        assert bytes(await blobs.read("folder/key")) == b"second"
+        assert await self.keys(blobs) == {"folder/key"}
 
     async def test_every_kind_of_buffer(self, blobs: Blobs) -> None:
         for data in (b"0123", bytearray(b"0123"), memoryview(b"x0123x")[1:5], memoryview(b"0123").cast("H")):

@@ -69,12 +69,12 @@ class Faulty:
         return self._change(method, f"{self._kind}.{name}")
 
     def _change(self, method: Callable[..., Any], name: str) -> Callable[..., Any]:
-        async def call(*arguments: Any) -> Any:
+        async def call(*arguments: Any, **options: Any) -> Any:
             plan = self._plan
             number = len(plan.done)
             plan.done.append(f"{name} {arguments[0] if isinstance(arguments[0], str) else ''}".strip())
             plan.strike(number, after=False)
-            result = await method(*arguments)
+            result = await method(*arguments, **options)
             plan.strike(number, after=True)
             return result
 

@@ -184,6 +184,15 @@ def same_pack(source: Path, server: Server, file_id: str) -> None:
         assert next(runs, None) is None
 
 
+def same_rows(source: Path, server: Server, file_id: str, shape: tuple[int, int]) -> None:
+    """Some rows of an array in Fortran order are equal: each piece of them needs a bit of every chunk."""
+    array = np.memmap(source, np.int64, "r", shape=shape, order="F")
+    rows = min((64 << 20) // 8 // shape[1], shape[0])
+    with answer(server, f"{DATAFILES}/{file_id}/data/x?slice=:{rows}") as response:
+        for row in range(rows):
+            assert np.array_equal(np.frombuffer(response.read(shape[1] * 8), np.int64), array[row])
+
+
 def same_array(source: Path, server: Server, file_id: str, order: Order) -> None:
     """The client makes an equal array of it."""
     with aqdata.connect(server.url) as lab:
@@ -228,6 +237,8 @@ def test_memory(server: Server, memory: Memory, source: Path, shape: tuple[int, 
     measured("npy", npy)
     measured("pack", lambda: same_pack(source, server, file_id))
     measured("client", lambda: same_array(source, server, file_id, order))
+    if order == "F":
+        measured("rows", lambda: same_rows(source, server, file_id, shape))
     told = "; ".join(f"{what} {seconds:.1f} s, {peak >> 20} MiB" for what, seconds, peak in figures)
     print(f"\n{GIB} GiB {shape} as {form}, {order} order: idle {idle >> 20} MiB; {told}")
     assert max(peak for _, _, peak in figures) < BUDGET

@@ -9,13 +9,15 @@ from fastapi import APIRouter
 from aqdata.api import examples
 from aqdata.api.deps import ServiceDep
 
+VERSION = version("aqdata")
+
 router = APIRouter(tags=["Health"])
 
 
 @router.get("/healthz", responses=examples.ALIVE)
 async def alive() -> dict[str, str]:
     """Answers as long as the server runs."""
-    return {"status": "ok", "version": version("aqdata")}
+    return {"status": "ok", "version": VERSION}
 
 
 @router.get("/readyz", responses=examples.PROBLEMS | examples.READY)

@@ -80,10 +80,10 @@ class Lab:
         return _unpack(loaded.content) if loaded.is_pack else self._lazy(_decode(loaded.content))
 
     def metadata(self, file_id: FileId) -> MetaData:
-        """The MetaData alone.
+        """The MetaData alone, also of a DataFile in the bin.
 
         Raises:
-            NotFound: no such DataFile; `Deleted` if it is in the bin.
+            NotFound: no such DataFile.
         """
         document = _decode(self._transport.document(self.resolve(file_id)))
         return MetaData.from_document({key: value for key, value in document.items() if key not in _OTHERS})

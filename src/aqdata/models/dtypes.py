@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import numpy as np
 
@@ -54,10 +55,18 @@ def parse_dtype(name: str, field: str | None = None) -> np.dtype:
     Raises:
         Invalid: no such dtype, or one that can't be stored.
     """
+    dtype = _parse(name)
+    if dtype is not None:
+        return dtype
+    raise Invalid(f"unknown dtype {name!r}; one of {', '.join(SUPPORTED)}", field=field)
+
+
+@lru_cache(maxsize=256)
+def _parse(name: str) -> np.dtype | None:
     if name == "str":
         return np.dtypes.StringDType()
     if name in NUMERIC or _FIXED.fullmatch(name) or _TIME.fullmatch(name):
         dtype = np.dtype(name)
         if dtype_name(dtype) == name:
             return dtype
-    raise Invalid(f"unknown dtype {name!r}; one of {', '.join(SUPPORTED)}", field=field)
+    return None

@@ -126,6 +126,10 @@ def invalid(error: ValidationError, field: str = "") -> Invalid:
 def _documents(values: Any, kind: type[Part], field: str) -> dict[str, Any]:
     documents = {}
     for name, value in values.items():
+        if isinstance(value, kind) and not kind.parts:
+            # nothing in it can be wrong, so its path is not needed: the hot loop
+            documents[name] = value.to_document()
+            continue
         path = join(field, name if name.isidentifier() else escape_key(str(name)))
         # a dict takes anything; what was put into it since it was checked is checked now
         part = value if isinstance(value, kind) else kind.from_document(value, path)

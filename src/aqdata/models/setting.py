@@ -46,7 +46,7 @@ class Setting(Part):
         fresh = type(self).from_document(fields)
         self.__dict__.update(fresh.__dict__)
 
-    def to_document(self, field: str = "") -> dict[str, Any]:  # noqa: ARG002 - nothing can be wrong here
+    def to_document(self, field: str = "") -> dict[str, Any]:
         document = {"value": self.value}
         if self.unit is not None:
             document["unit"] = self.unit

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
@@ -35,8 +36,8 @@ BAND = 4 << 20
 """Bytes of a result that are read at once."""
 
 _AHEAD = 3
-# tensorstore holds every chunk that it has read until a thread is free to copy out of it
-_FEW_AT_ONCE = {"data_copy_concurrency": {"limit": 2}, "cache_pool": {"total_bytes_limit": 0}}
+# bytes of chunks that tensorstore reads at once: it would take all that a block touches, however many
+_AT_ONCE = 16 << 20
 # converting less than this is quicker than handing it to a thread
 _INLINE = 64 << 10
 
@@ -146,15 +147,18 @@ class ArrayReader:
         return whole
 
     async def _by_tensorstore(self, prefix: str, metadata: dict[str, Any], layout: Layout, axes: Axes) -> Array:
-        spec = {"driver": "zarr3", "metadata": metadata, "context": _FEW_AT_ONCE}
+        spec = {"driver": "zarr3", "metadata": metadata}
         try:
             array = await ts.open(spec, kvstore=self._blobs.kvstore(prefix), open=True, assume_metadata=True)
-            index = tuple(_slice(axis) if isinstance(axis, range) else axis for axis in axes)
-            block = await array.oindex[index].read() if index else await array.read()
+            block = np.empty(tuple(map(len, axes)), array.dtype.numpy_dtype)
+            for part in batches(layout, axes):
+                places = (axis[cut] for axis, cut in zip(axes, part, strict=True))
+                index = tuple(_slice(place) if isinstance(place, range) else place for place in places)
+                block[part] = await (array.oindex[index] if index else array).read()
         except ValueError as error:
             # tensorstore has one exception for all that goes wrong in a read
             raise StoreUnavailable(f"reading {prefix} failed: {error}") from error
-        return np.asarray(block).view(layout.numpy_dtype)
+        return block.view(layout.numpy_dtype)
 
     async def _by_chunks(self, placement: Placement, name: str, axes: Axes) -> Array:
         """The block in stored order of axes, from every chunk that has a part of it."""
@@ -237,6 +241,26 @@ def locate(layout: Layout, at: int) -> tuple[int, int, int]:
     outer, inside = divmod(at, group)
     within, begin = divmod(inside, per_chunk)
     return outer * chunks + within, begin, min(per_chunk, group - within * per_chunk)
+
+
+def batches(layout: Layout, axes: Axes) -> Iterator[tuple[slice, ...]]:
+    """A block of these positions (user's order of axes) in parts that touch `_AT_ONCE` bytes of chunks each."""
+    room = max(_AT_ONCE // (layout.chunk_items * layout.itemsize), 1)
+    cuts: list[list[slice]] = []
+    for axis, length in zip(reversed(axes), reversed(layout.chunk), strict=True):
+        cells = int(axis[-1] // length - axis[0] // length + 1)
+        taken = min(cells, room)
+        room //= taken
+        cuts.append(list(_cuts(axis, taken * length)))
+    yield from itertools.product(*reversed(cuts))
+
+
+def _cuts(axis: range | NDArray[np.int64], width: int) -> Iterator[slice]:
+    begin = 0
+    while begin < len(axis):
+        end = bisect_left(axis, (axis[begin] // width + 1) * width, begin)
+        yield slice(begin, end)
+        begin = end
 
 
 def overlaps(layout: Layout, axes: Axes) -> Iterator[tuple[int, tuple[Array, ...], tuple[Array, ...]]]:

@@ -101,8 +101,8 @@ class Blobs(Protocol):
     been called for a prefix that holds it.
     """
 
-    async def write(self, key: str, data: Buffer) -> None:
-        """Write a blob; the buffer is free for reuse afterwards.
+    async def write(self, key: str, data: Buffer, *, commit: bool = False) -> None:
+        """Write a blob, and commit it at once if that is all; the buffer is free for reuse afterwards.
 
         Raises:
             StoreFull: no space left.

@@ -54,10 +54,7 @@ class LocalBlobs:
         self._durable = durable
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="aqdata-blobs-write")
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="aqdata-blobs-read")
-        context = ts.Context({"file_io_concurrency": {"limit": READERS}})
-        self._store = ts.KvStore.open(
-            {"driver": "file", "path": f"{root.absolute().as_posix()}/"}, context=context
-        ).result()
+        self._store = ts.KvStore.open({"driver": "file", "path": f"{root.absolute().as_posix()}/"}).result()
 
     @classmethod
     async def open(cls, root: Path, *, durable: bool = True) -> LocalBlobs:
@@ -77,9 +74,15 @@ class LocalBlobs:
             raise ConfigError(f"the folder {root} can't hold data: {error}") from error
         return blobs
 
-    async def write(self, key: str, data: Buffer) -> None:
+    async def write(self, key: str, data: Buffer, *, commit: bool = False) -> None:
         path = self._path(key)
-        await self._run(self._writers, lambda: self._write(path, data))
+
+        def work() -> None:
+            self._write(path, data)
+            if commit and self._durable:
+                self._commit(path)
+
+        await self._run(self._writers, work)
 
     async def commit(self, prefix: str) -> None:
         if self._durable:
@@ -228,7 +231,7 @@ class MemoryBlobs:
     def __init__(self) -> None:
         self._store = ts.KvStore.open({"driver": "memory"}).result()
 
-    async def write(self, key: str, data: Buffer) -> None:
+    async def write(self, key: str, data: Buffer, *, commit: bool = False) -> None:
         await self._store.write(check_key(key), bytes(data))
 
     async def commit(self, prefix: str) -> None:

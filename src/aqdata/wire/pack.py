@@ -93,10 +93,14 @@ def zip_size(entries: Iterable[tuple[str, int]]) -> int:
     return writer.offset + len(writer.end())
 
 
-def group_entries(document: bytes, arrays: Mapping[str, tuple[DataSetSpec, Layout]]) -> Iterator[tuple[str, bytes]]:
-    """The `zarr.json` of the group and of its arrays; `document` is canonical JSON, without datasets and files."""
-    tree = pydantic_core.from_json(document)
-    attributes = {key: tree[key] for key in IDENTITY if key in tree}
+def group_entries(
+    identity: Mapping[str, Any], document: bytes, arrays: Mapping[str, tuple[DataSetSpec, Layout]]
+) -> Iterator[tuple[str, bytes]]:
+    """The `zarr.json` of the group and of its arrays.
+
+    `document` is canonical JSON, without datasets and files; `identity` has its id, name and kind.
+    """
+    attributes = {key: identity[key] for key in IDENTITY if key in identity}
     described = {name: pydantic_core.to_json(array_json(spec, layout)) for name, (spec, layout) in arrays.items()}
     yield ROOT, group_bytes(attributes, document, described)
     for name, array in described.items():
@@ -121,7 +125,7 @@ class Pack:
             for name, (spec, array) in arrays.items()
         }
         layouts = {name: (spec, self._arrays[name][0]) for name, (spec, _) in arrays.items()}
-        self._head = list(group_entries(document, layouts))
+        self._head = list(group_entries(pydantic_core.from_json(document), document, layouts))
         self._files = dict(files)
         # texts have no size before they are encoded
         self._texts = {
