@@ -309,6 +309,17 @@ class BlobsContract:
         assert bytes(await blobs.read("folder/key")) == b"second"
         assert await self.keys(blobs) == {"folder/key"}
 
+    async def test_a_view_is_the_whole_blob(self, blobs: Blobs) -> None:
+        await blobs.write("folder/key", b"some bytes")
+        await blobs.write("empty", b"")
+        view = await blobs.view("folder/key")
+        await blobs.delete("folder")
+        assert bytes(view) == b"some bytes"
+        assert bytes(await blobs.view("empty")) == b""
+        for key in ("folder/key", "folder", "none"):
+            with pytest.raises(NotFound):
+                await blobs.view(key)
+
     async def test_every_kind_of_buffer(self, blobs: Blobs) -> None:
         for data in (b"0123", bytearray(b"0123"), memoryview(b"x0123x")[1:5], memoryview(b"0123").cast("H")):
             await blobs.write("key", data)

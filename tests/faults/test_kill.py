@@ -58,7 +58,7 @@ def test_kill_at_random_moments(server: Server) -> None:
         finally:
             over.set()
         kills = killer.result()
-    assert set(statuses) <= {None, 200, 201}
+    assert set(statuses) <= {None, 200, 201}, statuses
 
     with aqdata.connect(server.url) as lab:
         listed = [hit.id for hit in lab.find(limit=None)]

@@ -101,16 +101,16 @@ class TestView:
     async def test_is_the_blob(self, blobs: LocalBlobs) -> None:
         await blobs.write("a/b", b"some bytes")
         await blobs.write("a/empty", b"")
-        assert blobs.view("a/b") == b"some bytes"
-        assert blobs.view("a/empty") == b""
+        assert await blobs.view("a/b") == b"some bytes"
+        assert await blobs.view("a/empty") == b""
         with pytest.raises(NotFound):
-            blobs.view("a/c")
+            await blobs.view("a/c")
         with pytest.raises(NotFound):
-            blobs.view("a")
+            await blobs.view("a")
 
     async def test_cannot_change_the_blob(self, blobs: LocalBlobs) -> None:
         await blobs.write("a", b"before")
-        view = blobs.view("a")
+        view = await blobs.view("a")
         assert view.readonly
         await blobs.write("a", b"after")
         assert view == b"before"

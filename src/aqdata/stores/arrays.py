@@ -80,9 +80,7 @@ class ArrayReader:
     async def stored(self, placement: Placement, name: str) -> AsyncIterator[Buffer]:
         """The whole array as its bytes in stored order, without the padding of its chunks."""
         layout = placement.arrays[name].layout
-        reads = (
-            self._bytes(placement, name, at, 0, run.count * layout.itemsize) for at, run in enumerate(layout.runs())
-        )
+        reads = (self._whole(placement, name, at, run.count * layout.itemsize) for at, run in enumerate(layout.runs()))
         async for piece in ahead(reads):
             yield piece
 
@@ -172,14 +170,26 @@ class ArrayReader:
             await inline_or_thread(len(data), lambda d=data, t=target, s=source: _place(block, d, layout, t, s))  # type: ignore[misc]
         return block
 
+    async def _whole(self, placement: Placement, name: str, number: int, size: int) -> Buffer:
+        """The first bytes of a chunk, not to be looked into; see `Blobs.view`."""
+        if placement.form == "pack":
+            return await self._bytes(placement, name, number, 0, size)
+        data = await self._blobs.view(self._key(placement, name, number))
+        if len(data) < size:
+            raise Corrupt(f"a chunk of {name} is shorter than it was written")
+        return memoryview(data)[:size]
+
+    def _key(self, placement: Placement, name: str, number: int) -> str:
+        layout = placement.arrays[name].layout
+        return f"{placement.group}/{name}/{layout.key(layout.cell(number))}"
+
     async def _bytes(
         self, placement: Placement, name: str, number: int, start: int = 0, stop: int | None = None
     ) -> Buffer:
         """Bytes of a chunk by its number in stored order."""
         stored = placement.arrays[name]
         if placement.form == "directory":
-            key = f"{placement.group}/{name}/{stored.layout.key(stored.layout.cell(number))}"
-            data = await self._blobs.read(key, start, stop)
+            data = await self._blobs.read(self._key(placement, name, number), start, stop)
         else:
             offset, size = stored.extents[number]
             end = size if stop is None else stop

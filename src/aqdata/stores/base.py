@@ -120,6 +120,14 @@ class Blobs(Protocol):
             Corrupt: the blob is shorter than that.
         """
 
+    async def view(self, key: str) -> Buffer:
+        """A whole blob, to be passed on as it is: it may be a mapped file, where an error of the disk is a signal to
+        who looks into it, and an ordinary error of the system call that sends it.
+
+        Raises:
+            NotFound: no such blob.
+        """
+
     def list(self, prefix: str) -> AsyncIterator[str]:
         """The keys under this prefix ("": all), in no order."""
 

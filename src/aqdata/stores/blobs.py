@@ -93,20 +93,9 @@ class LocalBlobs:
         path = self._path(key)
         return await self._run(self._readers, lambda: self._read(path, start, stop))
 
-    def view(self, key: str) -> memoryview:
-        """A whole blob, mapped into memory: read-only, and no copy. It reads the disk: call it in a thread.
-
-        Raises:
-            NotFound: no such blob.
-        """
+    async def view(self, key: str) -> Buffer:
         path = self._path(key)
-        with disk_errors(path), self._open(path) as file:
-            if not os.fstat(file.fileno()).st_size:
-                return memoryview(b"")
-            if sys.platform == "win32":
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-            return memoryview(mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ))
+        return await self._run(self._readers, lambda: self._map(path))
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         files = self._walk(self._path(prefix))
@@ -207,6 +196,15 @@ class LocalBlobs:
                 start += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def _map(self, path: Path) -> memoryview:
+        with self._open(path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                return memoryview(b"")
+            if sys.platform == "win32":
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            flags = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
+            return memoryview(mmap.mmap(file.fileno(), 0, flags=flags, prot=mmap.PROT_READ))
+
     def _walk(self, path: Path) -> Iterator[Path]:
         try:
             with os.scandir(path) as found:
@@ -243,6 +241,9 @@ class MemoryBlobs:
             raise _missing(key)
         start, stop = _check_range(key, len(found.value), start, stop)
         return memoryview(found.value)[start:stop]
+
+    async def view(self, key: str) -> Buffer:
+        return await self.read(key)
 
     async def list(self, prefix: str) -> AsyncIterator[str]:
         for key in await self._under(check_key(prefix) if prefix else prefix):
