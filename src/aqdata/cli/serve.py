@@ -22,7 +22,6 @@ def serve(arguments: Namespace) -> int:
     loaded = load(arguments.config, _overrides(arguments))
     loaded.check()
     config = _reachable(loaded, arguments.allowed_host or [])
-    _keep_freed_memory()
     server = _server(config, arguments.log_level)
     with _listen(config.server.host, config.server.port) as listener:
         # uvicorn raises the signal again once it has shut down: a wanted end is no failure
@@ -30,21 +29,6 @@ def serve(arguments: Namespace) -> int:
         server.banner = _banner(loaded, config, listener.getsockname()[1])
         server.run(sockets=[listener])
     return 0
-
-
-def _keep_freed_memory() -> None:
-    """Let glibc keep what chunks leave behind: it gives 1 MiB back to the system at once, and every new chunk costs 256
-    page faults. Elsewhere there is nothing to set.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        # the numbers of malloc.h: M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX
-        for parameter, value in ((-3, 32 << 20), (-1, 128 << 20), (-8, 2)):
-            mallopt(parameter, value)
 
 
 def _overrides(arguments: Namespace) -> dict[str, Any]:
