@@ -413,7 +413,17 @@ class Service:
         return replace(old, revision=revision, state=tree["state"], document=document, storage=storage)
 
     async def _write_sidecar(self, record: Record) -> None:
-        await self._blobs.write(_sidecar_key(record.id), record.document, commit=True)
+        """Put the document beside the data; whoever writes last writes the newest."""
+        key = _sidecar_key(record.id)
+        while True:
+            await self._blobs.write(key, record.document, commit=True)
+            current = await self._existing(record.id)
+            if current is None:
+                await self._blobs.delete(key)
+                return
+            if current.revision == record.revision:
+                return
+            record = current
 
     # the stores
 

@@ -35,6 +35,7 @@ Array = NDArray[Any]
 BAND = 4 << 20
 """Bytes of a result that are read at once."""
 
+_WIDE_BAND = 32 << 20
 _AHEAD = 3
 # bytes of chunks that tensorstore reads at once: it would take all that a block touches, however many
 _AT_ONCE = 16 << 20
@@ -66,8 +67,11 @@ class ArrayReader:
             async for piece in self.stored(placement, name):
                 yield piece
             return
-        bands = (self._result(placement, name, band) for band in selection.bands(itemsize, BAND))
-        async for piece in ahead(bands):
+        # across the stored order each band touches most chunks: fewer, larger ones
+        across = stored.layout.order == "F" and placement.form == "directory"
+        size, depth = (_WIDE_BAND, 1) if across else (BAND, _AHEAD)
+        bands = (self._result(placement, name, band) for band in selection.bands(itemsize, size))
+        async for piece in ahead(bands, depth):
             yield piece
 
     async def array(self, placement: Placement, name: str, selection: Selection) -> Array:
@@ -199,12 +203,12 @@ class ArrayReader:
         return data
 
 
-async def ahead(reads: Iterator[Coroutine[Any, Any, T]] | Iterable[Coroutine[Any, Any, T]]) -> AsyncIterator[T]:
+async def ahead(reads: Iterable[Coroutine[Any, Any, T]], depth: int = _AHEAD) -> AsyncIterator[T]:
     """The results in their order, while the next few are already under way."""
     waiting: deque[asyncio.Task[T]] = deque()
     source = iter(reads)
     try:
-        for read in itertools.islice(source, _AHEAD):
+        for read in itertools.islice(source, depth):
             waiting.append(asyncio.ensure_future(read))
         while waiting:
             result = await waiting[0]
