@@ -15,9 +15,11 @@ Keep every measurement of a lab: save it, list it, load it back.
   aqdata show 9f3a                   everything about one DataFile
   aqdata get 9f3a -o rabi.zarr.zip   download it
 
-An ID is a DataFile's id or any unique ending of it. Commands talk to the server that --url or AQDATA_URL names, else
-to the one of the configuration (see `aqdata config`); with --folder they use the stores in a folder, without a server.
-Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage or configuration, 130 interrupted.
+An ID is a DataFile's id or any unique ending of it. Commands talk to the
+server that --url names, else that of the file --config, else AQDATA_URL, else
+that of the configuration (see `aqdata config`); with --folder they use the
+stores in a folder, without a server. Exit codes: 0 done, 1 failed (the reason
+is on stderr), 2 wrong usage or configuration, 130 interrupted.
 """
 
 
@@ -105,7 +107,7 @@ def _serve(add: _Commands, *parents: argparse.ArgumentParser) -> None:
         "aqdata.cli.serve:serve",
         "start a server",
         """\
-  aqdata serve                                 on 127.0.0.1:5000, for this machine
+  aqdata serve                                 on 127.0.0.1:5000
   aqdata serve --data-dir /data/cryo2          keep everything in that folder
   aqdata serve --host 0.0.0.0 --allow-anonymous --allowed-host cryo2.lab
                                                for everyone in the network""",
@@ -157,7 +159,7 @@ def _ls(add: _Commands, *parents: argparse.ArgumentParser) -> None:
   aqdata ls --json | jq -r .id       one JSON object a line""",
         parents,
     )
-    command.add_argument("-n", "--limit", type=_positive, default=50, help="at most so many (default 50)")
+    command.add_argument("-n", "--limit", type=_positive, default=50, metavar="N", help="at most so many (default 50)")
     command.add_argument(
         "--state", choices=("open", "complete", "interrupted", "deleted"), help="only those (default all but deleted)"
     )
@@ -184,13 +186,15 @@ def _put(add: _Commands, *parents: argparse.ArgumentParser) -> None:
         "aqdata.cli.transfer:put",
         "save files and print an id for each",
         """\
-  aqdata put rabi.zarr.zip                         a DataFile that `aqdata get` wrote, with its id
-  aqdata put s21.npy --name "resonator scan"       one array, as DataSet s21
-  aqdata put run.npz --metadata m.json             several arrays, each with its name""",
+  aqdata put rabi.zarr.zip                     what `aqdata get` wrote
+  aqdata put s21.npy --name "resonator scan"   one array, as DataSet s21
+  aqdata put run.npz --metadata m.json         several arrays by their names""",
         parents,
     )
     command.add_argument("paths", metavar="PATH", nargs="+", help="a .zarr.zip, .npy or .npz; each becomes a DataFile")
-    command.add_argument("--name", help="the DataFile's name (default the file's name); not for .zarr.zip")
+    command.add_argument(
+        "--name", help="the DataFile's name (default the metadata's, else the file's); not for .zarr.zip"
+    )
     command.add_argument("--metadata", metavar="FILE", help="a JSON file with the metadata; not for .zarr.zip")
 
 
@@ -200,13 +204,15 @@ def _get(add: _Commands, *parents: argparse.ArgumentParser) -> None:
         "aqdata.cli.transfer:get",
         "download a DataFile, or a part of one DataSet",
         """\
-  aqdata get 9f3a -o rabi.zarr.zip                          all of it; xarray and zarr open it
-  aqdata get 9f3a --dataset s21 -o s21.npy                  one array
+  aqdata get 9f3a -o rabi.zarr.zip           all of it; xarray and zarr open it
+  aqdata get 9f3a --dataset s21 -o s21.npy   one array
   aqdata get 9f3a --dataset s21 --slice 0:10,::2 -o - --format csv""",
         parents,
     )
     command.add_argument("id", metavar="ID", help="its id, or a unique ending of it")
-    command.add_argument("-o", "--output", metavar="PATH", help="where to (default ID.zarr.zip, NAME.npy; - is stdout)")
+    command.add_argument(
+        "-o", "--output", metavar="PATH", help="where to (default ID.zarr.zip, NAME.npy); - is stdout, for a DataSet"
+    )
     command.add_argument("--dataset", metavar="NAME", help="only this DataSet")
     command.add_argument("--slice", metavar="SLICE", help="only these elements, as numpy writes them: 0:10,::2")
     command.add_argument(
