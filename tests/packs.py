@@ -17,7 +17,8 @@ from aqdata.models.attachment import BytesFile
 from aqdata.models.dtypes import dtype_name
 from aqdata.models.ids import new_id
 from aqdata.models.spec import DataSetSpec
-from aqdata.wire.pack import Pack, ZipWriter
+from aqdata.wire.pack import Pack
+from aqdata.wire.zip import ZipWriter
 
 Entries = dict[str, bytes]
 

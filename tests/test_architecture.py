@@ -29,20 +29,21 @@ RANKS = {
     "attempt": 5,
     "documents": 5,
     "body": 5,
-    "service": 6,
+    "opened": 6,
+    "service": 7,
     "lab": 6,
-    "backends": 7,
+    "backends": 8,
     "client": 7,
-    "api": 8,
-    "testing": 8,
+    "api": 9,
+    "testing": 9,
     # in both worlds: a Lab over the service, in one process
-    "embedded": 8,
-    "aio": 8,
-    "cli": 9,
+    "embedded": 9,
+    "aio": 9,
+    "cli": 10,
 }
 PUBLIC = "aqdata"
 CLIENT_SIDE = {"lab", "client"}
-SERVER_SIDE = {"stores", "attempt", "body", "documents", "service", "backends", "api"}
+SERVER_SIDE = {"stores", "attempt", "body", "documents", "opened", "service", "backends", "api"}
 CLIENT_MAY_IMPORT = {"numpy", "pydantic", "pydantic_core", "urllib3", "tqdm"}
 SERVER_ONLY = {"apsw", "fastapi", "httptools", "multipart", "starlette", "tensorstore", "uvicorn", "uvloop", "xxhash"}
 INPUT_AND_OUTPUT = {

@@ -26,7 +26,8 @@ from aqdata.stores.base import Blobs, Buffer
 from aqdata.stores.placement import Placement, StoredArray, directory_key, file_key, files_key, pack_key
 from aqdata.wire.chunks import check_chunk
 from aqdata.wire.layout import Layout
-from aqdata.wire.pack import Limits, ZipWriter, check_crc, group_entries
+from aqdata.wire.pack import Limits, group_entries
+from aqdata.wire.zip import ZipWriter, check_crc
 
 # bytes of chunks that are being written at the same time
 _IN_FLIGHT = 16 << 20

@@ -19,7 +19,8 @@ from aqdata.errors import StoreUnavailable
 from aqdata.lab.progress import Progress
 from aqdata.lab.transport import Body, Buffer, Loaded, Transport
 from aqdata.models.selection import Selection
-from aqdata.service import Opened, Service
+from aqdata.opened import Opened
+from aqdata.service import Service
 from aqdata.wire.pack import parse_pack
 from aqdata.wire.strings import decode_strings
 
@@ -59,7 +60,7 @@ class EmbeddedTransport:
     def load(self, file_id: str) -> Loaded:
         async def work() -> Loaded:
             opened = await self._service.open(file_id)
-            whole = await self._service.whole(opened)
+            whole = await opened.whole()
             return Loaded(opened.record.document, is_pack=False) if whole is None else Loaded(whole, is_pack=True)
 
         return self._run(work())
@@ -81,33 +82,14 @@ class EmbeddedTransport:
     def read(self, file_id: str, name: str, selection: Selection, dtype: np.dtype, progress: Progress) -> np.ndarray:
         async def work() -> np.ndarray:
             opened = await self._service.open(file_id)
-            checked = self._service.select(opened, name, lambda _: selection)
-            return await self._read(opened, name, checked, dtype, progress)
+            checked = opened.select(name, lambda _: selection)
+            return await _read(opened, name, checked, dtype, progress)
 
         return self._run(work())
 
-    async def _read(
-        self, opened: Opened, name: str, selection: Selection, dtype: np.dtype, progress: Progress
-    ) -> np.ndarray:
-        if isinstance(dtype, np.dtypes.StringDType):
-            pieces = [bytes(piece) async for piece in self._service.part(opened, name, selection)]
-            return (await asyncio.to_thread(decode_strings, b"".join(pieces))).reshape(selection.shape)
-        layout = opened.placement.arrays[name].layout
-        transposed = selection.whole and layout.order == "F" and not layout.is_text
-        stream = self._service.stored(opened, name) if transposed else self._service.part(opened, name, selection)
-        flat = np.empty(selection.size * dtype.itemsize, np.uint8)
-        progress.start(len(flat))
-        filled = 0
-        async for piece in stream:
-            flat[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
-            filled += len(piece)
-            progress.advance(len(piece))
-        array = flat.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
-        return array.reshape(selection.shape, order="F" if transposed else "C")
-
     def write_pack(self, file_id: str, out: BinaryIO, progress: Progress) -> None:
         async def work() -> None:
-            size, stream = await self._service.pack(await self._service.open(file_id))
+            size, stream = await (await self._service.open(file_id)).pack()
             progress.start(size)
             out.seek(0)
             async for piece in stream:
@@ -128,7 +110,7 @@ class EmbeddedTransport:
 
     def get_file(self, file_id: str, name: str, progress: Progress) -> Buffer:
         async def work() -> Buffer:
-            data, _ = await self._service.file(await self._service.open(file_id), name)
+            data, _ = await (await self._service.open(file_id)).file(name)
             progress.advance(len(data))
             return data
 
@@ -173,3 +155,21 @@ async def _pieces(body: Body, progress: Progress) -> AsyncIterator[bytes]:
         progress.advance(len(piece))
         # the service may hold it for longer than the caller leaves its array alone
         yield bytes(piece)
+
+
+async def _read(opened: Opened, name: str, selection: Selection, dtype: np.dtype, progress: Progress) -> np.ndarray:
+    if isinstance(dtype, np.dtypes.StringDType):
+        pieces = [bytes(piece) async for piece in opened.part(name, selection)]
+        return (await asyncio.to_thread(decode_strings, b"".join(pieces))).reshape(selection.shape)
+    layout = opened.placement.arrays[name].layout
+    transposed = selection.whole and layout.order == "F" and not layout.is_text
+    stream = opened.stored(name) if transposed else opened.part(name, selection)
+    flat = np.empty(selection.size * dtype.itemsize, np.uint8)
+    progress.start(len(flat))
+    filled = 0
+    async for piece in stream:
+        flat[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+        filled += len(piece)
+        progress.advance(len(piece))
+    array = flat.view(dtype.newbyteorder("<")).astype(dtype, copy=False)
+    return array.reshape(selection.shape, order="F" if transposed else "C")

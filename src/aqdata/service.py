@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from aqdata.attempt import Attempt, remove
-from aqdata.documents import Draft, Tree, check_size, described, group_of, summary
+from aqdata.documents import Draft, Tree, check_size, described, summary
 from aqdata.errors import AqdataError, Conflict, Deleted, Invalid, NotFound, TooLarge
 from aqdata.models import canonical
-from aqdata.models.attachment import media_type_of
 from aqdata.models.datafile import check_data_sets
 from aqdata.models.ids import check_id
 from aqdata.models.keys import escape_key, unescape_key
 from aqdata.models.names import check_distinct
-from aqdata.models.selection import Selection
 from aqdata.models.spec import DataSetSpec
+from aqdata.opened import Opened
 from aqdata.stores.arrays import ArrayReader, inline_or_thread
 from aqdata.stores.base import Blobs, Buffer, MetadataStore, Record
 from aqdata.stores.placement import Placement, file_key
-from aqdata.wire.layout import Layout, planned_itemsize
-from aqdata.wire.pack import FILES, File, Header, Limits, Part, ZipWriter, group_entries, zip_size
-from aqdata.wire.zarr import array_json
-
-INLINE = 1 << 20
-"""Bytes up to which a DataFile is given whole with its metadata, if the client takes it so."""
-
-MAX_BLOCK = 64 << 20
-"""Bytes that index arrays may touch in one request."""
+from aqdata.wire.pack import File, Header, Limits, Part
 
 MAX_PAGE = 1_000
 _TRIES = 5
 _ENDING = re.compile(r"[0-9a-f-]{1,36}")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A DataFile that was looked up: its record, and where its data lie."""
-
-    record: Record
-    placement: Placement
-
-    async def tree(self) -> Tree:
-        """The document as a tree of canonical JSON."""
-        document = self.record.document
-        tree: Tree = await inline_or_thread(len(document), lambda: canonical.read_tree(document))
-        return tree
-
-    def arrays(self, tree: Tree) -> dict[str, tuple[DataSetSpec, Layout]]:
-        """Its DataSets with their layouts."""
-        datasets = canonical.from_json_value(tree.get("datasets", {}))
-        return {
-            name: (DataSetSpec.from_document(datasets[name], f"datasets.{name}"), stored.layout)
-            for name, stored in self.placement.arrays.items()
-        }
 
 
 @dataclass(frozen=True)
@@ -181,7 +148,7 @@ class Service:
         record = await self.record(file_id)
         if record.state == "deleted":
             raise Deleted(f"DataFile {file_id} is in the bin: restore it first", field="id")
-        return Opened(record, Placement.from_json(record.storage))
+        return Opened(record, Placement.from_json(record.storage), self._reader, self._blobs)
 
     async def find(
         self, limit: int = 50, cursor: str | None = None, states: Sequence[str] | None = None
@@ -199,104 +166,6 @@ class Service:
             raise Invalid("an ending of an id has hexadecimal digits and dashes", field="ending")
         ids = await self._metadata.resolve(ending.lower(), limit=2)
         return [summary((await self._metadata.get(file_id)).document) for file_id in ids]
-
-    # reading
-
-    def select(self, opened: Opened, name: str, make: Callable[[tuple[int, ...]], Selection]) -> Selection:
-        """A selection of a DataSet, checked against what one request may touch.
-
-        Raises:
-            NotFound: no DataSet of this name.
-            TooLarge: index arrays that touch too much.
-        """
-        if name not in opened.placement.arrays:
-            names = ", ".join(map(repr, opened.placement.arrays)) or "none"
-            raise NotFound(f"there is no DataSet {name!r} in this DataFile; it has {names:.500}", field="name")
-        layout = opened.placement.arrays[name].layout
-        selection = make(layout.shape)
-        touched = planned_itemsize(layout.dtype)
-        for axis in selection.axes:
-            touched *= len(axis)
-        if not selection.is_basic and max(touched, selection.size * planned_itemsize(layout.dtype)) > MAX_BLOCK:
-            raise TooLarge(
-                f"index arrays touch {touched} bytes, at most {MAX_BLOCK} in one request: ask in parts or use slices",
-                field="index",
-            )
-        return selection
-
-    def part(self, opened: Opened, name: str, selection: Selection) -> AsyncIterator[Buffer]:
-        """What a selection gives, as little-endian bytes in C order."""
-        return self._reader.part(opened.placement, name, selection)
-
-    async def array(self, opened: Opened, name: str, selection: Selection) -> Any:
-        """What a selection gives, as a numpy array."""
-        return await self._reader.array(opened.placement, name, selection)
-
-    def stored(self, opened: Opened, name: str) -> AsyncIterator[Buffer]:
-        """The whole of a numeric array as bytes in the order in which it is stored."""
-        return self._reader.stored(opened.placement, name)
-
-    async def file(self, opened: Opened, name: str) -> tuple[Buffer, str]:
-        """An attached file and its media type."""
-        key = opened.placement.files.get(name)
-        if key is None:
-            raise NotFound(f"there is no file {name!r} in this DataFile", field="name")
-        return await self._blobs.read(key), media_type_of(name)
-
-    async def pack(self, opened: Opened) -> tuple[int, AsyncIterator[Buffer]]:
-        """The whole DataFile as a pack with its current metadata: its size, and its bytes."""
-        tree = await opened.tree()
-        arrays = opened.arrays(tree)
-        head = await inline_or_thread(
-            len(opened.record.document), lambda: list(group_entries(tree, group_of(tree), arrays))
-        )
-        files = {name: tree["files"][escape_key(name)]["size"] for name in opened.placement.files}
-        size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(opened.placement, files)))
-        return size, self._pack_bytes(opened, head)
-
-    async def whole(self, opened: Opened) -> Buffer | None:
-        """The pack, if the DataFile is so small that it goes with its metadata."""
-        placement = opened.placement
-        if placement.nbytes > INLINE or placement.files:
-            return None
-        if opened.record.revision == 1 and placement.form == "pack":
-            return await self._blobs.read(placement.group)
-        _, stream = await self.pack(opened)
-        return b"".join([bytes(piece) async for piece in stream])
-
-    async def _pack_bytes(self, opened: Opened, head: list[tuple[str, bytes]]) -> AsyncIterator[Buffer]:
-        writer = ZipWriter()
-        yield b"".join(writer.header(name, data) + data for name, data in head)
-        for name in opened.placement.arrays:
-            async for run, data in self._reader.chunks(opened.placement, name):
-                yield await self._header(writer, f"{name}/{run.key}", data)
-                yield data
-        for name, key in opened.placement.files.items():
-            data = await self._blobs.read(key)
-            yield await self._header(writer, f"{FILES}/{name}", data)
-            yield data
-        yield writer.end()
-
-    async def _header(self, writer: ZipWriter, name: str, data: Buffer) -> bytes:
-        return await inline_or_thread(len(data), lambda: writer.header(name, data))
-
-    async def zarr(self, opened: Opened, key: str) -> Buffer:
-        """What lies under a key of the DataFile as a Zarr store.
-
-        Raises:
-            NotFound: no such key, or a chunk outside the array.
-        """
-        tree = await opened.tree()
-        arrays = opened.arrays(tree)
-        name, _, rest = key.partition("/")
-        if key == "zarr.json":
-            return dict(group_entries(tree, group_of(tree), arrays))[key]
-        if name in arrays and rest == "zarr.json":
-            return canonical.write_tree(array_json(*arrays[name]))
-        data = await self._reader.chunk(opened.placement, name, rest) if name in arrays else None
-        if data is None:
-            raise NotFound(f"there is no {key!r} in this Zarr group", field="key")
-        return data
 
     # changing
 
@@ -440,15 +309,6 @@ class Service:
         """Close the stores."""
         await self._metadata.close()
         await self._blobs.close()
-
-
-def _sizes(placement: Placement, files: Mapping[str, int]) -> Any:
-    for name, stored in placement.arrays.items():
-        layout = stored.layout
-        for number, run in enumerate(layout.runs()):
-            yield f"{name}/{run.key}", stored.extents[number][1] if layout.is_text else run.size * layout.itemsize
-    for name, size in files.items():
-        yield f"{FILES}/{name}", size
 
 
 def _sidecar_key(file_id: str) -> str:

@@ -17,7 +17,7 @@ from live_server import API, PACK, LiveServer, assert_refused
 from packs import Entries, entries_of, group_of, make_pack, with_group, zip_of
 
 from aqdata.models.ids import new_id
-from aqdata.wire.pack import ZipWriter
+from aqdata.wire.zip import ZipWriter
 
 
 def parts() -> dict[str, Any]:

@@ -27,7 +27,8 @@ from numpy.lib import format as npy_format
 import aqdata
 from aqdata.models.ids import new_id
 from aqdata.wire.layout import Layout
-from aqdata.wire.pack import Chunk, Header, Limits, check_crc, parse_pack
+from aqdata.wire.pack import Chunk, Header, Limits, parse_pack
+from aqdata.wire.zip import check_crc
 
 Order = Literal["C", "F"]
 

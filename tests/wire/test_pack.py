@@ -21,7 +21,8 @@ from aqdata.models import canonical
 from aqdata.models.attachment import BytesFile
 from aqdata.models.dtypes import dtype_name
 from aqdata.models.spec import DataSetSpec
-from aqdata.wire.pack import Pack, UnpackedPack, header_size, read_pack
+from aqdata.wire.pack import Pack, UnpackedPack, read_pack
+from aqdata.wire.zip import header_size
 
 ID = "019aab5e-7c4d-7f3a-9d2e-5b8c1f0a6e42"
 DataSets = dict[str, tuple[DataSetSpec, Array]]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from aqdata.errors import Invalid
-from aqdata.wire.pack import Parser, ZipWriter, _Entries, feed, header_size, zip_size
+from aqdata.wire.pack import Parser, feed
+from aqdata.wire.zip import ZipEntries, ZipWriter, header_size, zip_size
 
 
 def test_entries_beyond_four_gib(tmp_path: Path) -> None:
@@ -46,13 +47,13 @@ def test_more_entries_than_sixteen_bits_count(tmp_path: Path) -> None:
 
 def read_all(names: list[str]) -> Parser:
     """Parse entries of these names, then the end."""
-    entries = _Entries()
+    entries = ZipEntries()
     for name in names:
         yield from _skip(entries, name)
     yield from entries.end((yield 4))
 
 
-def _skip(entries: _Entries, name: str) -> Parser:
+def _skip(entries: ZipEntries, name: str) -> Parser:
     _, size, _ = yield from entries.local(name)
     yield size
 
@@ -74,7 +75,7 @@ def test_our_parser_reads_offsets_beyond_four_gib(large: int) -> None:
     first = writer.header_for("a", size, 0)
     writer.offset += rest
     # the parser has to believe that it saw as much
-    entries = _Entries()
+    entries = ZipEntries()
     sizes: list[int] = []
 
     def parse() -> Parser:

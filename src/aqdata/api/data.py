@@ -15,7 +15,7 @@ from aqdata.api.errors import problem
 from aqdata.errors import Invalid, TooLarge
 from aqdata.models import canonical
 from aqdata.models.selection import Selection
-from aqdata.service import Opened, Service
+from aqdata.opened import Opened
 from aqdata.stores.arrays import inline_or_thread
 from aqdata.stores.base import Buffer
 from aqdata.wire.npy import npy_header
@@ -49,8 +49,8 @@ async def read(
 ) -> Response:
     """A DataSet or a part of it."""
     opened = await service.open(file_id)
-    selection = service.select(opened, name, lambda shape: Selection.parse(part, shape))
-    return await _answer(service, opened, name, selection, accept, order)
+    selection = opened.select(name, lambda shape: Selection.parse(part, shape))
+    return await _answer(opened, name, selection, accept, order)
 
 
 @router.post(
@@ -73,13 +73,11 @@ async def read_index(service: ServiceDep, body: BodyDep, file_id: FileId, name: 
             raise Invalid('the body is {"index": […]}', field="index")
         return Selection.from_json(given["index"], shape)
 
-    selection = await inline_or_thread(len(text), lambda: service.select(opened, name, make))
-    return await _answer(service, opened, name, selection, accept, "C")
+    selection = await inline_or_thread(len(text), lambda: opened.select(name, make))
+    return await _answer(opened, name, selection, accept, "C")
 
 
-async def _answer(
-    service: Service, opened: Opened, name: str, selection: Selection, accept: str, order: str
-) -> Response:
+async def _answer(opened: Opened, name: str, selection: Selection, accept: str, order: str) -> Response:
     layout = opened.placement.arrays[name].layout
     media_type = next((kind for kind in (RAW, NPY, JSON, CSV) if kind in accept), RAW)
     headers = {
@@ -89,9 +87,9 @@ async def _answer(
         "Vary": "Accept",
     }
     if media_type in (JSON, CSV):
-        return await _text(service, opened, name, selection, media_type, headers)
+        return await _text(opened, name, selection, media_type, headers)
     as_stored = order == "K" and selection.whole and layout.order == "F" and not layout.is_text
-    stream = service.stored(opened, name) if as_stored else service.part(opened, name, selection)
+    stream = opened.stored(name) if as_stored else opened.part(name, selection)
     head = b""
     if as_stored:
         headers["X-Aqdata-Order"] = "F"
@@ -115,12 +113,10 @@ async def _stream(head: bytes, first: memoryview, rest: AsyncIterator[Buffer]) -
         yield memoryview(piece)
 
 
-async def _text(
-    service: Service, opened: Opened, name: str, selection: Selection, media_type: str, headers: dict[str, str]
-) -> Response:
+async def _text(opened: Opened, name: str, selection: Selection, media_type: str, headers: dict[str, str]) -> Response:
     if selection.size > MAX_TEXT_ELEMENTS:
         raise TooLarge(f"{media_type} has at most {MAX_TEXT_ELEMENTS} elements: slice, or ask for {RAW}", field="slice")
-    array = await service.array(opened, name, selection)
+    array = await opened.array(name, selection)
     if media_type == CSV:
         content = await inline_or_thread(array.size * _TEXT_WORK, lambda: to_csv(array, name))
     else:
@@ -134,7 +130,7 @@ async def _text(
 async def zarr(request: Request, service: ServiceDep, file_id: FileId, key: Key) -> Response:
     """A DataFile as a read-only Zarr v3 store: `xarray.open_zarr("http://127.0.0.1:5000/zarr/<id>")`."""
     opened = await service.open(file_id)
-    data = memoryview(await service.zarr(opened, key))
+    data = memoryview(await opened.zarr(key))
     media_type = JSON if key.endswith("zarr.json") else RAW
     headers = {"Accept-Ranges": "bytes"}
     span = _range(request.headers.get("range", ""), len(data))

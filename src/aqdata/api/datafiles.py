@@ -81,7 +81,7 @@ async def find(
 async def pack(service: ServiceDep, file_id: FileId) -> Response:
     """The whole DataFile as a pack: a Zarr v3 group in a ZIP, attached files under `__files__/`."""
     opened = await service.open(file_id)
-    size, stream = await service.pack(opened)
+    size, stream = await opened.pack()
     headers = {
         "Content-Length": str(size),
         "Content-Disposition": f'attachment; filename="{opened.record.id}.zarr.zip"',
@@ -99,7 +99,7 @@ async def load(service: ServiceDep, file_id: FileId, accept: Accept = JSON) -> R
     headers = {"Vary": "Accept"}
     if MEDIA_TYPE in accept:
         opened = await service.open(file_id)
-        whole = await service.whole(opened)
+        whole = await opened.whole()
         if whole is not None:
             return Response(bytes(whole), 200, headers | {"ETag": _etag(opened.record)}, MEDIA_TYPE)
         record = opened.record
@@ -127,7 +127,7 @@ async def restore(service: ServiceDep, file_id: FileId) -> Response:
 @router.get("/{file_id}/files/{name}", responses=examples.FILE, response_class=Response)
 async def get_file(service: ServiceDep, file_id: FileId, name: Name) -> Response:
     """An attached file."""
-    data, media_type = await service.file(await service.open(file_id), name)
+    data, media_type = await (await service.open(file_id)).file(name)
     # what somebody attached must not run as a page of this server
     headers = {
         "X-Content-Type-Options": "nosniff",
