@@ -468,6 +468,36 @@ class LabContract:
         with pytest.raises(NotFound):
             lab.get_file(df.id, "other.png")
 
+    def test_what_was_loaded_with_a_file_put_later_is_the_same_datafile(self, lab: Lab) -> None:
+        df = spectroscopy()
+        lab.save(df)
+        lab.put_file(df.id, "fit.png", b"later")
+        # both the DataFile as it was saved and as it is now: a retry that comes late, and a copy that comes back
+        assert lab.save(df) == df.id
+        assert lab.save(lab.load(df.id)) == df.id
+        other = DataFile(df.metadata, df.data, files={"fit.png": b"neither"}, id=df.id)
+        with pytest.raises(Conflict):
+            lab.save(other)
+
+    @pytest.mark.parametrize("text", ["abc\0", "\0", ""])
+    def test_one_text_that_ends_in_nul(self, lab: Lab, text: str) -> None:
+        df = DataFile({"name": "x"}, {"t": np.array(text, dtype=np.dtypes.StringDType())})
+        lab.save(df)
+        assert lab.load(df.id)["t"][()] == text
+
+    def test_long_texts(self, lab: Lab) -> None:
+        texts = np.array([f"{at}" * 40_000 for at in range(100, 160)], dtype=np.dtypes.StringDType())
+        df = DataFile({"name": "logs"}, {"log": texts})
+        lab.save(df)
+        got = lab.load(df.id)["log"]
+        assert got[7] == texts[7]
+        assert (got[::9] == texts[::9]).all()
+        assert lab.save(lab.load(df.id)) == df.id
+
+    def test_only_datafiles_are_saved(self, lab: Lab) -> None:
+        with pytest.raises(Invalid, match="not ndarray"):
+            lab.save(np.ones(3))  # type: ignore[arg-type]
+
     def test_a_file_from_disk(self, lab: Lab, tmp_path: Path) -> None:
         path = tmp_path / "trace.bin"
         path.write_bytes(bytes(range(256)) * 20_000)

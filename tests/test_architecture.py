@@ -20,6 +20,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # a layer may import layers of a lower rank; those of equal rank don't know each other
 RANKS = {
     "errors": 0,
+    "addresses": 1,
     "config": 1,
     "models": 1,
     "query": 2,
@@ -40,6 +41,7 @@ RANKS = {
     "embedded": 9,
     "aio": 9,
     "cli": 10,
+    "__main__": 11,
 }
 PUBLIC = "aqdata"
 CLIENT_SIDE = {"lab", "client"}

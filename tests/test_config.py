@@ -137,6 +137,22 @@ def test_an_embedded_folder_holds_both_stores(home: Path) -> None:
     assert config.metadata_backend.sqlite == (home / "rabi" / "datafiles.sqlite").as_posix()
 
 
+def test_paths_lose_their_dots_and_keep_their_links(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "disk").mkdir()
+    (home / "link").symlink_to(home / "disk")
+    monkeypatch.chdir(home / "disk")
+    assert embedded("../link/./x").data_backend.path == str(home / "link" / "x" / "data")
+    content = {"data_backend": {"path": "../d"}, "metadata_backend": {"url": "sqlite:///../link/r.sqlite"}}
+    config = load(write(home / "lab" / "c.json", content)).config
+    assert config.data_backend.path == str(home / "d")
+    assert config.metadata_backend.sqlite == (home / "link" / "r.sqlite").as_posix()
+
+
+def test_a_home_that_is_none_is_refused(home: Path) -> None:
+    with pytest.raises(ConfigError, match="no such home directory"):
+        embedded("~nobody-here/x")
+
+
 WRONG: list[tuple[Any, str, str]] = [
     ({"server": {"prt": 1}}, "server.prt", "did you mean port?"),
     ({"sever": {}}, "sever", "did you mean server?"),

@@ -87,9 +87,10 @@ def connect(url: str | None = None, *, connect_timeout: float = 5.0, read_timeou
     before the Lab is used.
 
     Raises:
-        Invalid: the URL is none.
+        Invalid: the URL is none, or a folder.
         ConfigError: the configuration is wrong.
     """
+    from aqdata.addresses import check_url
     from aqdata.client import HttpTransport
     from aqdata.lab import Lab
 
@@ -97,6 +98,7 @@ def connect(url: str | None = None, *, connect_timeout: float = 5.0, read_timeou
         from aqdata.config import server_url
 
         url = server_url()
+    check_url(url)
     return Lab(HttpTransport(url, connect_timeout=connect_timeout, read_timeout=read_timeout))
 
 
@@ -104,10 +106,13 @@ def open(folder: str | PathLike[str]) -> Lab:  # noqa: A001 - the word that user
     """A Lab on a folder, without a server; the folder is made if there is none. Several processes may open it.
 
     Raises:
+        Invalid: it is the URL of a server.
         ImportError: the server's packages are not installed.
     """
+    from aqdata.addresses import check_folder
     from aqdata.lab import Lab
 
+    check_folder(folder)
     try:
         from aqdata.embedded import open_transport
     except ModuleNotFoundError as error:

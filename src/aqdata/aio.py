@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import aqdata
+from aqdata.addresses import check_folder, check_url
 from aqdata.lab import Lab
 from aqdata.models.dataset import DataSet, LazyArray
 
@@ -92,9 +93,12 @@ class AsyncLab:
 
 def connect(url: str | None = None, *, connect_timeout: float = 5.0, read_timeout: float = 60.0) -> AsyncLab:
     """`aqdata.connect` with await."""
+    if url is not None:
+        check_url(url)
     return AsyncLab(lambda: aqdata.connect(url, connect_timeout=connect_timeout, read_timeout=read_timeout))
 
 
 def open(folder: str | PathLike[str]) -> AsyncLab:  # noqa: A001 - as aqdata.open
     """`aqdata.open` with await."""
+    check_folder(folder)
     return AsyncLab(lambda: aqdata.open(folder))

@@ -23,7 +23,16 @@ from aqdata.models.names import check_distinct
 from aqdata.models.spec import DataSetSpec
 from aqdata.stores.arrays import inline_or_thread
 from aqdata.stores.base import Blobs, Buffer
-from aqdata.stores.placement import Placement, StoredArray, directory_key, file_key, files_key, pack_key
+from aqdata.stores.placement import (
+    Placement,
+    StoredArray,
+    StoredFile,
+    digest_of,
+    directory_key,
+    file_key,
+    files_key,
+    pack_key,
+)
 from aqdata.wire.chunks import check_chunk
 from aqdata.wire.layout import Layout
 from aqdata.wire.pack import Limits, group_entries
@@ -51,7 +60,7 @@ class Attempt:
         self._blobs = blobs
         self._limits = limits
         self._arrays: dict[str, _Array] = {}
-        self._files: dict[str, tuple[int, bytes]] = {}
+        self._files: dict[str, tuple[int, str]] = {}
         self._held: dict[tuple[str, str], Buffer] | None = {}
         self._held_bytes = 0
         self._writes: dict[asyncio.Task[None], int] = {}
@@ -147,10 +156,10 @@ class Attempt:
                 f"at most {self._limits.files} files of {self._limits.file} bytes each", field=f"files.{name}"
             )
 
-        def verify() -> bytes:
+        def verify() -> str:
             if crc is not None:
                 check_crc(data, crc, name)
-            return xxhash.xxh3_128_digest(data)
+            return xxhash.xxh3_128_hexdigest(data)
 
         self._files[name] = (len(data), await inline_or_thread(len(data), verify))
         self._prefixes.add(files_key(self.path))
@@ -158,14 +167,17 @@ class Attempt:
         await self._blobs.write(file_key(self.path, name), data)
 
     def digest(self, metadata: bytes, datasets: Mapping[str, bytes]) -> str:
-        """What tells this DataFile from others: of metadata, descriptions (JSON) and bytes, whatever their order."""
+        """What tells metadata and arrays from others: of JSON, descriptions and bytes, whatever their order."""
         total = xxhash.xxh3_128(metadata)
         for name, array in sorted(self._arrays.items()):
             total.update(canonical.write_tree([name, array.layout.order]) + datasets[name])
             total.update(b"".join(array.digests))
-        for name, (_, digest) in sorted(self._files.items()):
-            total.update(canonical.write_tree(name) + digest)
         return total.hexdigest()
+
+    @property
+    def stored_files(self) -> dict[str, StoredFile]:
+        """Where the attached files lie."""
+        return {name: StoredFile(file_key(self.path, name), digest) for name, (_, digest) in self._files.items()}
 
     async def finish(
         self, identity: Mapping[str, str], document: bytes, specs: Mapping[str, DataSetSpec], digest: str
@@ -180,8 +192,8 @@ class Attempt:
             for name, data in head:
                 await self._start(len(data), self._blobs.write(f"{directory_key(self.path)}/{name}", data))
         await self.flush()
-        files = {name: file_key(self.path, name) for name in self._files}
-        return Placement(self.path, form, digest, arrays, files)  # type: ignore[arg-type]
+        files = self.stored_files
+        return Placement(self.path, form, digest, arrays, files, digest_of(files))  # type: ignore[arg-type]
 
     async def flush(self) -> None:
         """Make what was written so far durable."""

@@ -25,6 +25,7 @@ class Body:
         self._length = length
         self._rest = memoryview(b"")
         self._taken = 0
+        self._hopeless = False
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """What comes, as it comes.
@@ -33,6 +34,7 @@ class Body:
             TooLarge: more than the limit.
         """
         if self._length is not None and self._length.isdecimal() and int(self._length) > self._limit:
+            self._hopeless = True
             raise TooLarge(f"a body of {self._length} bytes; at most {self._limit}", field="body")
         while piece := await self._next():
             self._taken += len(piece)
@@ -92,6 +94,8 @@ class Body:
     async def drain(self) -> None:
         """Take the rest of a body that was refused, within bounds, so that the client gets to read why."""
         taken = 0
+        if self._hopeless:
+            return
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
                 async for piece in self._stream:

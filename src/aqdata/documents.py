@@ -21,6 +21,10 @@ _SUMMARY = (
 )
 
 
+NOT_IN_SUMMARY = ("instruments", "program", "custom", "environment", "device", "parents")
+"""Fields that a list does not need, large ones among them."""
+
+
 @dataclass(frozen=True)
 class Draft:
     """What a client wants to save: its id, its metadata and these as canonical JSON."""

@@ -51,6 +51,9 @@ class EmbeddedTransport:
             self._stop()
             raise
 
+    def __repr__(self) -> str:
+        return f"<EmbeddedTransport {self._config.data_backend.path}>"
+
     def save(self, pack: Body, progress: Progress) -> Buffer:
         progress.start(pack.size)
         intake = Intake(_pieces(pack, progress), self._config.server.max_body, str(pack.size), patience=None)

@@ -42,7 +42,7 @@ def capture(script: str | Path | None = None) -> Environment:
         script=str(path) if path else None,
         packages=_packages(),
         python=platform.python_version(),
-        user=_user(),
+        user=login(),
         host=platform.node() or None,
         os=platform.platform(),
     )
@@ -87,7 +87,8 @@ def _packages() -> dict[str, str]:
     return versions
 
 
-def _user() -> str | None:
+def login() -> str | None:
+    """The name of the user whose process this is."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from aqdata.documents import Tree, group_of
-from aqdata.errors import NotFound, TooLarge
+from aqdata.errors import Corrupt, NotFound, TooLarge
 from aqdata.models import canonical
 from aqdata.models.attachment import media_type_of
-from aqdata.models.keys import escape_key
 from aqdata.models.selection import Selection
 from aqdata.models.spec import DataSetSpec
 from aqdata.stores.arrays import ArrayReader, inline_or_thread
@@ -39,6 +38,8 @@ class Opened:
     placement: Placement
     reader: ArrayReader
     blobs: Blobs
+    again: Callable[[], Awaitable[Opened]]
+    """Look it up again: it may be gone, or its files elsewhere, since it was."""
 
     async def tree(self) -> Tree:
         """The document as a tree of canonical JSON."""
@@ -78,15 +79,19 @@ class Opened:
 
     def part(self, name: str, selection: Selection) -> AsyncIterator[Buffer]:
         """What a selection gives, as little-endian bytes in C order."""
-        return self.reader.part(self.placement, name, selection)
+        return self._present(self.reader.part(self.placement, name, selection))
 
     async def array(self, name: str, selection: Selection) -> NDArray[Any]:
         """What a selection gives, as an array of the DataSet's dtype."""
-        return await self.reader.array(self.placement, name, selection)
+        try:
+            return await self.reader.array(self.placement, name, selection)
+        except Corrupt:
+            await self.again()
+            raise
 
     def stored(self, name: str) -> AsyncIterator[Buffer]:
         """The whole of a numeric array as bytes in the order in which it is stored."""
-        return self.reader.stored(self.placement, name)
+        return self._present(self.reader.stored(self.placement, name))
 
     async def file(self, name: str) -> tuple[Buffer, str]:
         """An attached file and its media type.
@@ -94,10 +99,13 @@ class Opened:
         Raises:
             NotFound: no file of this name.
         """
-        key = self.placement.files.get(name)
-        if key is None:
+        file = self.placement.files.get(name)
+        if file is None:
             raise NotFound(f"there is no file {name!r} in this DataFile", field="name")
-        return await self.blobs.read(key), media_type_of(name)
+        try:
+            return await self.blobs.read(file.key), media_type_of(name)
+        except NotFound:
+            return await (await self._moved()).file(name)
 
     async def pack(self) -> tuple[int, AsyncIterator[Buffer]]:
         """The whole DataFile as a pack with its current metadata: its size, and its bytes."""
@@ -106,9 +114,13 @@ class Opened:
         head = await inline_or_thread(
             len(self.record.document), lambda: list(group_entries(tree, group_of(tree), arrays))
         )
-        files = {name: tree["files"][escape_key(name)]["size"] for name in self.placement.files}
+        try:
+            # taken now: what replaces one later must not cut the answer short
+            files = {name: await self.blobs.view(file.key) for name, file in self.placement.files.items()}
+        except NotFound:
+            return await (await self._moved()).pack()
         size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(self.placement, files)))
-        return size, self._pack_bytes(head)
+        return size, self._present(self._pack_bytes(head, files))
 
     async def whole(self) -> Buffer | None:
         """The pack, if the DataFile is so small that it goes with its metadata."""
@@ -132,22 +144,41 @@ class Opened:
             return dict(group_entries(tree, group_of(tree), arrays))[ROOT]
         if name in arrays and rest == ROOT:
             return canonical.write_tree(array_json(*arrays[name]))
-        data = await self.reader.chunk(self.placement, name, rest) if name in arrays else None
+        try:
+            data = await self.reader.chunk(self.placement, name, rest) if name in arrays else None
+        except Corrupt:
+            await self.again()
+            raise
         if data is None:
             raise NotFound(f"there is no {key!r} in this Zarr group", field="key")
         return data
 
-    async def _pack_bytes(self, head: list[tuple[str, bytes]]) -> AsyncIterator[Buffer]:
+    async def _present(self, pieces: AsyncIterator[Buffer]) -> AsyncIterator[Buffer]:
+        """The same; but if something is missing because the DataFile was removed meanwhile, the error says that."""
+        try:
+            async for piece in pieces:
+                yield piece
+        except Corrupt:
+            await self.again()
+            raise
+
+    async def _moved(self) -> Opened:
+        """The DataFile as it is now, if its files lie elsewhere by now."""
+        now = await self.again()
+        if now.placement.files == self.placement.files:
+            raise Corrupt("an attached file is missing")
+        return now
+
+    async def _pack_bytes(self, head: list[tuple[str, bytes]], files: Mapping[str, Buffer]) -> AsyncIterator[Buffer]:
         writer = ZipWriter()
         yield b"".join(writer.header(name, data) + data for name, data in head)
         for name in self.placement.arrays:
             async for run, data in self.reader.chunks(self.placement, name):
                 yield await _header(writer, f"{name}/{run.key}", data)
                 yield data
-        for name, key in self.placement.files.items():
-            data = await self.blobs.read(key)
-            yield await _header(writer, f"{FILES}/{name}", data)
-            yield data
+        for name, content in files.items():
+            yield await _header(writer, f"{FILES}/{name}", content)
+            yield content
         yield writer.end()
 
 
@@ -155,10 +186,10 @@ async def _header(writer: ZipWriter, name: str, data: Buffer) -> bytes:
     return await inline_or_thread(len(data), lambda: writer.header(name, data))
 
 
-def _sizes(placement: Placement, files: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+def _sizes(placement: Placement, files: Mapping[str, Buffer]) -> Iterator[tuple[str, int]]:
     for name, stored in placement.arrays.items():
         layout = stored.layout
         for number, run in enumerate(layout.runs()):
             yield f"{name}/{run.key}", stored.extents[number][1] if layout.is_text else run.size * layout.itemsize
-    for name, size in files.items():
-        yield f"{FILES}/{name}", size
+    for name, content in files.items():
+        yield f"{FILES}/{name}", len(content)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from aqdata.attempt import Attempt, remove
-from aqdata.documents import Draft, Tree, check_size, described, summary
+from aqdata.documents import NOT_IN_SUMMARY, Draft, Tree, check_size, described, summary
 from aqdata.errors import AqdataError, Conflict, Deleted, Invalid, NotFound, TooLarge
 from aqdata.models import canonical
 from aqdata.models.datafile import check_data_sets
@@ -21,7 +21,7 @@ from aqdata.models.spec import DataSetSpec
 from aqdata.opened import Opened
 from aqdata.stores.arrays import ArrayReader, inline_or_thread
 from aqdata.stores.base import Blobs, Buffer, MetadataStore, Record
-from aqdata.stores.placement import Placement, file_key
+from aqdata.stores.placement import Placement, digest_of
 from aqdata.wire.pack import File, Header, Limits, Part
 
 MAX_PAGE = 1_000
@@ -88,6 +88,7 @@ class Service:
         Raises:
             Invalid: metadata and DataSets don't fit together, or the document is too large.
             Conflict: the id belongs to another DataFile.
+            Deleted: it was saved before, and is in the bin.
         """
         check_data_sets(specs)
         await attempt.settle()
@@ -108,10 +109,13 @@ class Service:
                 existing = await self._existing(draft.id)
                 if existing is None:
                     continue  # it was purged in between
-                known = Placement.from_json(existing.storage).digest
-                if known not in (digest, attempt.digest(draft.dated(existing.date), datasets)):
-                    detail = "this id belongs to another DataFile; a new one needs a new id"
+                known = Placement.from_json(existing.storage)
+                digests = (digest, attempt.digest(draft.dated(existing.date), datasets))
+                if not known.is_same(digests, digest_of(attempt.stored_files)):
+                    detail = "a DataFile with this id and other content is stored: save yours as a new DataFile"
                     raise Conflict(detail, field="id") from None
+                if existing.state == "deleted":
+                    raise Deleted("it was saved before and is in the bin: restore it", field="id") from None
                 return Saved(existing, created=False)
             attempt.keep()
             return Saved(record, created=True)
@@ -148,7 +152,8 @@ class Service:
         record = await self.record(file_id)
         if record.state == "deleted":
             raise Deleted(f"DataFile {file_id} is in the bin: restore it first", field="id")
-        return Opened(record, Placement.from_json(record.storage), self._reader, self._blobs)
+        again = partial(self.open, record.id)
+        return Opened(record, Placement.from_json(record.storage), self._reader, self._blobs, again)
 
     async def find(
         self, limit: int = 50, cursor: str | None = None, states: Sequence[str] | None = None
@@ -156,7 +161,7 @@ class Service:
         """Summaries of DataFiles (trees of canonical JSON), newest first, and the cursor of the next page."""
         if not 1 <= limit <= MAX_PAGE:
             raise Invalid(f"1 to {MAX_PAGE}", field="limit")
-        page = await self._metadata.find(limit=limit, cursor=cursor, states=states)
+        page = await self._metadata.find(limit=limit, cursor=cursor, states=states, without=NOT_IN_SUMMARY)
         size = sum(map(len, page.documents))
         return await inline_or_thread(size, lambda: list(map(summary, page.documents))), page.cursor
 
@@ -201,7 +206,7 @@ class Service:
         placement = Placement.from_json(record.storage)
         # the record was the DataFile; what can't be removed now is no more than litter
         await _tolerating(partial(remove, self._blobs, placement.path), f"remove the data of {file_id}")
-        for key in (*placement.files.values(), _sidecar_key(record.id)):
+        for key in (*(file.key for file in placement.files.values()), _sidecar_key(record.id)):
             await _tolerating(partial(self._blobs.delete, key), f"remove {key}")
 
     async def _purged(self, file_id: str) -> Record:
@@ -223,7 +228,7 @@ class Service:
         async with self.attempt(opened.record.id) as attempt:
             await attempt.file(name, data)
             await attempt.flush()
-            key = file_key(attempt.path, name)
+            file = attempt.stored_files[name]
             replaced: list[str] = []
 
             def change(tree: Tree) -> bool:
@@ -239,8 +244,8 @@ class Service:
 
             def move(placement: Placement) -> Placement:
                 # a change that was made though the store said otherwise is made again
-                replaced[:] = [old for old in [placement.files.get(name)] if old not in (None, key)]
-                return replace(placement, files={**placement.files, name: key})
+                replaced[:] = [old.key for old in [placement.files.get(name)] if old not in (None, file)]
+                return replace(placement, files={**placement.files, name: file})
 
             attempt.committing(partial(self._names, opened.record.id, attempt.path))
             record = await self._change(file_id, change, move)

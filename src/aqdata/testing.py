@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import secrets
 
 import pytest
@@ -136,6 +137,14 @@ class MetadataStoreContract:
         [winner] = [rival for rival, answer in zip(rivals, answers, strict=True) if answer is None]
         assert [type(answer) for answer in answers if answer is not None] == [Conflict] * 7
         assert await store.get(record.id) == winner
+
+    async def test_find_leaves_fields_out(self, store: MetadataStore) -> None:
+        record = new_record()
+        await store.insert(record)
+        fields = json.loads(record.document)
+        left_out = [name for name in fields if name not in ("id", "state")]
+        (document,) = (await store.find(limit=1, without=[*left_out, "there is none such"])).documents
+        assert list(json.loads(document)) == [name for name in fields if name in ("id", "state")]
 
     async def test_delete_of_another_revision_is_refused(self, store: MetadataStore) -> None:
         record = new_record(revision=3)

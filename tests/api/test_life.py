@@ -51,7 +51,7 @@ def test_the_same_again_with_the_id_in_capitals(either: LiveServer) -> None:
     assert either.get(f"{API}/{file_id.upper()}").json["id"] == file_id
     pack = make_pack({"x": np.arange(5.0)}, id=file_id.upper())
     with either.unchanged():
-        assert_refused(either.post_pack(pack), 409, "id", "another DataFile")
+        assert_refused(either.post_pack(pack), 409, "id", "other content")
 
 
 @pytest.mark.parametrize("what", ["array", "bits", "dtype", "name", "dims", "file", "metadata"])
@@ -78,7 +78,7 @@ def test_other_content_under_the_same_id_is_refused(either: LiveServer, what: st
         case "metadata":
             document["comment"] = "another"
     with either.unchanged():
-        assert_refused(either.post_pack(make_pack(arrays, files, dims, **document)), 409, "id", "new id")
+        assert_refused(either.post_pack(make_pack(arrays, files, dims, **document)), 409, "id", "other content")
         assert read_pack(either.get(f"{API}/{file_id}.zarr.zip").content).arrays["x"][1].tolist() == [0, 1, 2, 3, 4]
     assert pack == same
 
@@ -173,3 +173,17 @@ def test_what_is_no_id_is_refused(server: LiveServer, method: str, file_id: str)
     answer = server.request(method, f"{API}/{file_id.encode().decode('latin-1') if file_id != 'é' else '%C3%A9'}")
     assert (answer.status, answer.json["field"]) == (422, "id")
     assert "a UUID such as" in answer.json["detail"]
+
+
+def test_what_is_in_the_bin_is_not_saved_again(either: LiveServer) -> None:
+    file_id, pack = make(either)
+    either.request("DELETE", f"{API}/{file_id}")
+    with either.unchanged():
+        assert_refused(either.post_pack(pack), 410, "id", "in the bin: restore it")
+
+
+def test_a_name_that_is_not_utf8_is_refused(either: LiveServer) -> None:
+    file_id, _ = make(either)
+    for name in ("a%ff", "a%fe"):
+        with either.unchanged():
+            assert_refused(either.request("PUT", f"{API}/{file_id}/files/{name}", body=b"x"), 422, "name", "not UTF-8")

@@ -193,6 +193,16 @@ def test_the_file_names_what_has_no_name(aqdata: Run, place: list[str], tmp_path
     assert json.loads(aqdata("show", file_id, "--json", *place).out)["name"] == "s21"
 
 
+def test_the_login_is_the_user_unless_the_metadata_name_one(
+    aqdata: Run, put: Put, place: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "eva")
+    np.save(tmp_path / "s21.npy", S21)
+    file_id = aqdata("put", "s21.npy", *place).out.strip()
+    assert json.loads(aqdata("show", file_id, "--json", *place).out)["user"] == "eva"
+    assert json.loads(aqdata("show", put(), "--json", *place).out)["user"] == "ana"
+
+
 def test_the_bin(aqdata: Run, put: Put, place: list[str]) -> None:
     file_id = put()
     assert aqdata("rm", file_id[-12:], *place).code == 0
@@ -201,8 +211,9 @@ def test_the_bin(aqdata: Run, put: Put, place: list[str]) -> None:
     shown = aqdata("show", file_id, *place)
     assert shown.code == 1
     assert "restore" in shown.err
-    assert aqdata("restore", file_id, *place).code == 0
+    assert aqdata("restore", file_id, *place).out == f"{file_id} is back\n"
     assert aqdata("show", file_id, *place).code == 0
+    assert aqdata("restore", file_id, *place).out == f"{file_id} was not in the bin\n"
 
 
 def test_purging_asks_and_needs_yes_where_nobody_can_answer(
@@ -240,18 +251,24 @@ FAILURES: list[tuple[list[str], int, str]] = [
     (["get", "ID", "-o", "-"], 2, "stdout"),
     (["get", "ID", "--dataset", "s21", "-o", "x.mat"], 2, "--format"),
     (["get", "ID", "-o", "no/such/folder/x.zarr.zip"], 1, "no folder"),
-    (["put", "none.npy"], 1, "none.npy"),
+    (["get", "ID", "-o", "x.h5"], 2, "x.h5: a whole DataFile is a .zarr.zip"),
+    (["get", "ID", "--dataset", "s21", "--slice", "9", "-o", "s21.npy"], 1, "slice"),
+    (["put", "none.npy"], 1, "there is no file none.npy"),
+    (["put", "s21.npy", "none.npy"], 1, "there is no file none.npy"),
+    (["put", "s21.npy", "--metadata", "none.json"], 1, "aqdata: none.json: No such file or directory"),
     (["put", "none.zarr.zip"], 1, "none.zarr.zip"),
     (["put", "x.mat"], 2, ".npz"),
     (["put", "pickle.npy"], 1, "pickle.npy"),
     (["put", "broken.zarr.zip"], 1, ""),
-    (["put", "s21.npy", "--metadata", "broken.json"], 1, ""),
+    (["put", "s21.npy", "--metadata", "broken.json"], 1, "(in broken.json)"),
     (["put", "s21.npy", "--metadata", "wrong.json"], 1, "instruments.vna.settings.power"),
+    (["put", "s21.npy", "--metadata", "wrong.json"], 1, "(in wrong.json)"),
     (["put", "s21.npy", "--metadata", "other.json"], 1, "datasets.iq"),
     (["put", "s21.npy", "--metadata", "dims.json"], 1, "datasets.s21.dims"),
     (["put", "broken.zarr.zip", "--name", "x"], 2, "--name"),
     (["frobnicate"], 2, "frobnicate"),
     (["ls", "--limit", "0"], 2, "at least 1"),
+    (["ls", "-n", "x"], 2, "a whole number, at least 1, not 'x'"),
     ([], 2, "COMMAND"),
 ]
 
@@ -284,11 +301,24 @@ def test_no_server_is_said_in_one_line(aqdata: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", [["--url", "ftp://x"], ["--folder", "nowhere"], ["--url", "http://x", "--folder", "y"]]
+    "where",
+    [
+        *(["--url", "ftp://x"], ["--url", "~/rabi"], ["--url", "http://x", "--folder", "y"]),
+        *(["--folder", "nowhere"], ["--folder", "http://127.0.0.1:5000"], ["--folder", "~nobody-here/x"]),
+    ],
 )
 def test_a_place_that_is_none_is_wrong_usage(aqdata: Run, where: list[str], tmp_path: Path) -> None:
     assert aqdata("ls", *where).code == 2
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_folder_may_be_named_from_another_one(aqdata: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    np.save("s21.npy", S21)
+    file_id = aqdata("put", "s21.npy", "--folder", "../there").out.strip()
+    assert (tmp_path / "there" / "datafiles.sqlite").exists()
+    assert aqdata("show", file_id, "--folder", "../here/../there").code == 0
 
 
 def test_options_may_stand_in_front_of_the_command(aqdata: Run, put: Put, place: list[str]) -> None:
@@ -327,6 +357,21 @@ def test_config_prints_values_with_their_sources(aqdata: Run, monkeypatch: pytes
     assert json.loads(as_json)["sources"]["server.port"] == "AQDATA_SERVER_PORT"
 
 
+def test_config_says_which_server_clients_talk_to(aqdata: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "clients talk to http://127.0.0.1:5000 (from server.host and server.port)" in aqdata("config").out
+    monkeypatch.setenv("AQDATA_URL", "http://cryo2.lab:5000")
+    assert "clients talk to http://cryo2.lab:5000 (from AQDATA_URL)" in aqdata("config").out
+    assert json.loads(aqdata("config", "--json").out)["client"] == {
+        "url": "http://cryo2.lab:5000",
+        "source": "AQDATA_URL",
+    }
+    # as the commands do
+    (tmp_path / "c.json").write_text('{"server": {"port": 5001}}')
+    assert json.loads(aqdata("config", "--json", "--config", "c.json").out)["client"]["url"] == "http://127.0.0.1:5001"
+    monkeypatch.setenv("AQDATA_URL", "http://ana:hunter2@cryo2.lab")
+    assert "hunter2" not in aqdata("config").out
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGPIPE")
 def test_a_reader_that_has_had_enough_is_no_error(server: Any, aqdata: Run, tmp_path: Path) -> None:
     np.save(tmp_path / "long.npy", np.arange(500_000))
@@ -341,8 +386,16 @@ def test_the_version_is_known(aqdata: Run) -> None:
 
 
 @pytest.mark.parametrize("command", ["serve", "config", "ls", "show", "put", "get", "rm", "restore"])
-def test_help_teaches_with_examples(aqdata: Run, command: str) -> None:
+def test_help_teaches_with_examples(aqdata: Run, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     done = aqdata(command, "--help")
     assert done.code == 0
     examples = done.out.partition("examples:\n")[2]
     assert examples.count(f"aqdata {command}") >= 2 or command == "restore"
+    assert [line for line in done.out.splitlines() if len(line) > 80] == []
+
+
+def test_the_package_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "aqdata", "--version"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("aqdata 0.")

@@ -18,6 +18,8 @@ import pytest
 
 Run = Callable[..., Any]
 
+NPY = b"\x93NUMPY\x01\x00\x36\x00{'descr': '<f8', 'fortran_order': False, 'shape': ()} \n" + bytes(8)
+
 
 def test_the_first_lines_name_address_docs_and_both_stores(serve: Run, tmp_path: Path) -> None:
     server = serve("--data-dir", str(tmp_path / "lab"))
@@ -29,6 +31,14 @@ def test_the_first_lines_name_address_docs_and_both_stores(serve: Run, tmp_path:
     assert str(tmp_path / "lab" / "datafiles.sqlite") in out
     assert "no configuration file" in out
     assert (code, err) == (0, "")
+
+
+def test_the_folder_may_lie_beside_the_current_one(serve: Run, aqdata: Run, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "m.npy").write_bytes(NPY)
+    server = serve("--data-dir", f"{tmp_path}/here/../there")
+    assert aqdata("put", tmp_path / "m.npy", "--url", server.url).code == 0
+    assert (tmp_path / "there" / "datafiles.sqlite").exists()
 
 
 def test_ctrl_c_ends_it_quietly(serve: Run, tmp_path: Path) -> None:
@@ -59,6 +69,7 @@ def test_an_answer_under_way_is_finished_before_it_stops(serve: Run, tmp_path: P
     [
         (["--host", "0.0.0.0"], "--allow-anonymous"),
         (["--host", "no.such.host.invalid", "--allow-anonymous"], "no address of this machine"),
+        (["--host", "192.0.2.1", "--allow-anonymous"], "--host is an address of this machine"),
         (["--port", "70000"], "65535"),
         (["--config", "none.json"], "No such file"),
     ],
@@ -93,6 +104,7 @@ def test_a_wrong_configuration_is_refused_with_its_file(aqdata: Run, tmp_path: P
 def test_a_port_in_use_is_refused(aqdata: Run, server: Any) -> None:
     done = aqdata("serve", "--port", server.url.rpartition(":")[2])
     assert done.code == 2
+    assert "stop the other server there" in done.err
     assert "--port" in done.err
     assert done.err.count("\n") == 1
 
@@ -127,7 +139,9 @@ def test_others_reach_an_open_server_under_the_names_it_was_told(serve: Run, tmp
         403,
     ]
     _, out, _ = server.stop()
-    assert "open to everyone" in out
+    [line] = [line for line in out.splitlines() if "open to everyone" in line]
+    assert "cryo2.lab" in line
+    assert "0.0.0.0" not in line
 
 
 def test_older_files_are_explained_when_the_server_starts(serve: Run, tmp_path: Path) -> None:

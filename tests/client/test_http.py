@@ -449,6 +449,50 @@ def test_what_a_proxy_says(
     assert transport.document(ID) == DOCUMENT
 
 
+@pytest.mark.parametrize(
+    ("status", "content", "media_type"),
+    [
+        (404, b"<html>nothing here</html>", "text/html"),
+        (404, b'{"detail": "Not Found"}', "application/json"),
+        (501, b"Unsupported method", "text/html"),
+        (302, b"", "text/html"),
+        (200, b"<html>log in</html>", "text/html; charset=utf-8"),
+    ],
+)
+def test_another_http_server_is_noticed(
+    server: Stub, transport: HttpTransport, status: int, content: bytes, media_type: str
+) -> None:
+    server.script(answer(status, content, content_type=media_type))
+    with pytest.raises(Unreachable) as caught:
+        transport.page(limit=1)
+    assert str(caught.value).startswith(f"{server.url} answers, but is it an aqdata server?")
+    assert len(server.requests) == 1
+
+
+def test_an_attached_page_is_no_mistake(server: Stub, transport: HttpTransport) -> None:
+    server.script(answer(200, b"<html>", content_type="text/html"))
+    assert transport.get_file(ID, "a.html", QUIET) == b"<html>"
+
+
+def test_what_does_not_speak_http_is_noticed(server: Stub, transport: HttpTransport) -> None:
+    def greet(handler: Handler) -> None:
+        handler.wfile.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        handler.wfile.flush()
+        handler.close_connection = True
+
+    server.script(greet)
+    with pytest.raises(Unreachable, match="is it the right port"):
+        transport.document(ID)
+
+
+def test_https_where_there_is_none_says_try_http(server: Stub) -> None:
+    server.script(answer(200, DOCUMENT))
+    transport = HttpTransport(server.url.replace("http", "https"))
+    with pytest.raises(Unreachable, match=f"try {server.url}$"):
+        transport.document(ID)
+    transport.close()
+
+
 def test_every_error_class_has_a_name_on_the_wire(server: Stub, transport: HttpTransport) -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, AqdataError)]
     for kind in kinds:

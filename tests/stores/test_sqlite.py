@@ -102,8 +102,8 @@ async def test_lists_and_endings_use_an_index(tmp_path: Path) -> None:
     other = apsw.Connection(str(tmp_path / "db"))
     for query, values in [
         (sqlite._RESOLVE, ("a", "b", 2)),
-        (sqlite._FIND.format(states="state != 'deleted'"), ("x", "y", 50)),
-        (sqlite._FIND.format(states="state IN (?)"), ("deleted", "x", "y", 50)),
+        (sqlite._FIND.format(document="document", states="state != 'deleted'"), ("x", "y", 50)),
+        (sqlite._FIND.format(document="document", states="state IN (?)"), ("deleted", "x", "y", 50)),
     ]:
         plan = [row[3] for row in other.execute("EXPLAIN QUERY PLAN " + query, values)]
         assert len(plan) == 1

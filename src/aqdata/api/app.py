@@ -50,7 +50,7 @@ def create_app(
             yield {"service": service, "config": config}
 
     app = FastAPI(
-        title="Atlantic Quantum Data",
+        title="aqdata – Atlantic Quantum Data",
         version=version("aqdata"),
         description=DESCRIPTION,
         lifespan=lifespan,

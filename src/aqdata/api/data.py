@@ -28,13 +28,18 @@ MAX_INDEX = 16 << 20
 _TEXT_WORK = 128
 _RANGE = re.compile(r"bytes=\s*(?P<first>[0-9]{0,18})-(?P<last>[0-9]{0,18})\s*", re.ASCII | re.IGNORECASE)
 
-router = APIRouter(tags=["Arrays"], responses=examples.PROBLEMS)
+router = APIRouter(tags=["Arrays"])
 
 Key = Annotated[str, Path(description="a key of the store", examples=["zarr.json", "s21/zarr.json", "s21/c.0.0"])]
 Accept = Annotated[str, Header(description=f"{RAW} (default), {NPY}, {JSON} or {CSV}")]
 
 
-@router.get("/api/v1/datafiles/{file_id}/data/{name}", responses=examples.DATA, response_class=Response)
+@router.get(
+    "/api/v1/datafiles/{file_id}/data/{name}",
+    summary="Read a DataSet or a slice of it",
+    responses=examples.DATA | examples.problems(404, 410, 413, 422),
+    response_class=Response,
+)
 async def read(
     service: ServiceDep,
     file_id: FileId,
@@ -55,8 +60,9 @@ async def read(
 
 @router.post(
     "/api/v1/datafiles/{file_id}/data/{name}/read",
+    summary="Read part of a DataSet by index arrays",
     openapi_extra=examples.READ,
-    responses=examples.DATA,
+    responses=examples.DATA | examples.problems(404, 410, 413, 422),
     response_class=Response,
 )
 async def read_index(service: ServiceDep, body: BodyDep, file_id: FileId, name: Name, accept: Accept = RAW) -> Response:
@@ -126,7 +132,12 @@ async def _text(opened: Opened, name: str, selection: Selection, media_type: str
 
 
 @router.head("/zarr/{file_id}/{key:path}", include_in_schema=False)
-@router.get("/zarr/{file_id}/{key:path}", responses=examples.ZARR, response_class=Response)
+@router.get(
+    "/zarr/{file_id}/{key:path}",
+    summary="Read a key of a DataFile's Zarr store",
+    responses=examples.ZARR | examples.problems(404, 410, 422),
+    response_class=Response,
+)
 async def zarr(request: Request, service: ServiceDep, file_id: FileId, key: Key) -> Response:
     """A DataFile as a read-only Zarr v3 store: `xarray.open_zarr("http://127.0.0.1:5000/zarr/<id>")`."""
     opened = await service.open(file_id)

@@ -24,10 +24,17 @@ JSON = "application/json"
 
 Accept = Annotated[str, Header(description=f"{JSON} (default); with {MEDIA_TYPE} small DataFiles come as a pack")]
 
-router = APIRouter(prefix="/api/v1/datafiles", tags=["DataFiles"], responses=examples.PROBLEMS)
+router = APIRouter(prefix="/api/v1/datafiles", tags=["DataFiles"])
 
 
-@router.post("", status_code=201, openapi_extra=examples.SAVE, responses=examples.SAVED, response_class=Response)
+@router.post(
+    "",
+    summary="Save a DataFile",
+    status_code=201,
+    openapi_extra=examples.SAVE,
+    responses=examples.SAVED | examples.problems(409, 413, 422, 507),
+    response_class=Response,
+)
 async def save(request: Request, service: ServiceDep, body: BodyDep) -> Response:
     """Save a whole DataFile in one request.
 
@@ -56,7 +63,7 @@ async def _save(content_type: str, service: Service, body: Body) -> Saved:
     raise Invalid(f"send {MEDIA_TYPE} (a pack) or {FORM}, not {kind!r:.100}", field="Content-Type")
 
 
-@router.get("", responses=examples.PAGE, response_class=Response)
+@router.get("", summary="List DataFiles", responses=examples.PAGE | examples.problems(422), response_class=Response)
 async def find(
     service: ServiceDep,
     limit: Limit = 50,
@@ -77,7 +84,12 @@ async def find(
     return Response(pydantic_core.to_json({"datafiles": found, "cursor": following}), media_type=JSON)
 
 
-@router.get("/{file_id}.zarr.zip", responses=examples.PACK, response_class=Response)
+@router.get(
+    "/{file_id}.zarr.zip",
+    summary="Download a DataFile as a ZIP",
+    responses=examples.PACK | examples.problems(404, 410, 422),
+    response_class=Response,
+)
 async def pack(service: ServiceDep, file_id: FileId) -> Response:
     """The whole DataFile as a pack: a Zarr v3 group in a ZIP, attached files under `__files__/`."""
     opened = await service.open(file_id)
@@ -90,7 +102,12 @@ async def pack(service: ServiceDep, file_id: FileId) -> Response:
     return StreamingResponse((memoryview(piece) async for piece in stream), 200, headers, MEDIA_TYPE)
 
 
-@router.get("/{file_id}", responses=examples.DOCUMENT, response_class=Response)
+@router.get(
+    "/{file_id}",
+    summary="Load a DataFile's document",
+    responses=examples.DOCUMENT | examples.problems(404, 410, 422),
+    response_class=Response,
+)
 async def load(service: ServiceDep, file_id: FileId, accept: Accept = JSON) -> Response:
     """The document: metadata, DataSets, files, state.
 
@@ -108,7 +125,12 @@ async def load(service: ServiceDep, file_id: FileId, accept: Accept = JSON) -> R
     return _document(record, headers)
 
 
-@router.delete("/{file_id}", status_code=204)
+@router.delete(
+    "/{file_id}",
+    summary="Put a DataFile into the bin, or purge it",
+    status_code=204,
+    responses=examples.problems(404, 409, 413, 422, 507, conflict="only what is in the bin can be purged"),
+)
 async def delete(
     service: ServiceDep,
     file_id: FileId,
@@ -118,13 +140,23 @@ async def delete(
     await (service.purge(file_id) if purge else service.delete(file_id))
 
 
-@router.post("/{file_id}/restore", responses=examples.DOCUMENT, response_class=Response)
+@router.post(
+    "/{file_id}/restore",
+    summary="Restore a DataFile from the bin",
+    responses=examples.DOCUMENT | examples.problems(404, 409, 413, 422, 507, conflict=examples.BUSY),
+    response_class=Response,
+)
 async def restore(service: ServiceDep, file_id: FileId) -> Response:
     """Take a DataFile out of the bin."""
     return _document(await service.restore(file_id))
 
 
-@router.get("/{file_id}/files/{name}", responses=examples.FILE, response_class=Response)
+@router.get(
+    "/{file_id}/files/{name}",
+    summary="Load an attached file",
+    responses=examples.FILE | examples.problems(404, 410, 422),
+    response_class=Response,
+)
 async def get_file(service: ServiceDep, file_id: FileId, name: Name) -> Response:
     """An attached file."""
     data, media_type = await (await service.open(file_id)).file(name)
@@ -138,7 +170,11 @@ async def get_file(service: ServiceDep, file_id: FileId, name: Name) -> Response
 
 
 @router.put(
-    "/{file_id}/files/{name}", openapi_extra=examples.PUT_FILE, responses=examples.DOCUMENT, response_class=Response
+    "/{file_id}/files/{name}",
+    summary="Attach a file",
+    openapi_extra=examples.PUT_FILE,
+    responses=examples.DOCUMENT | examples.problems(404, 409, 410, 413, 422, 507, conflict=examples.BUSY),
+    response_class=Response,
 )
 async def put_file(service: ServiceDep, body: BodyDep, file_id: FileId, name: Name) -> Response:
     """Attach a file (the raw body), in place of one of the same name if there is one."""

@@ -28,7 +28,6 @@ async def _body(request: Request) -> Body:
 
 
 ServiceDep = Annotated[Service, Depends(_service)]
-ConfigDep = Annotated[Config, Depends(_config)]
 BodyDep = Annotated[Body, Depends(_body)]
 
 FileId = Annotated[

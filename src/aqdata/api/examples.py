@@ -28,11 +28,9 @@ def _problem(status: int, title: str, kind: str, detail: str, field: str) -> dic
     }
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: _problem(400, "Bad Request", "Invalid", "the request is not HTTP as it should be", "body"),
+_PROBLEMS: dict[int, dict[str, Any]] = {
     403: _problem(403, "Forbidden", "Forbidden", "the Host or Origin is not one this server answers", "Origin"),
     404: _problem(404, "Not Found", "NotFound", "there is no DataFile, DataSet or file of this name", "id"),
-    405: _problem(405, "Method Not Allowed", "Http", "the path has no such method", "method"),
     409: _problem(409, "Conflict", "Conflict", "the id belongs to another DataFile", "id"),
     410: _problem(410, "Gone", "Deleted", "the DataFile is in the bin: restore it first", "id"),
     413: _problem(413, "Content Too Large", "TooLarge", "more than the server takes", "body"),
@@ -46,6 +44,17 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     503: _problem(503, "Service Unavailable", "StoreUnavailable", "a store does not answer", "store"),
     507: _problem(507, "Insufficient Storage", "StoreFull", "the disk is full: nothing was stored", "store"),
 }
+
+
+def problems(*statuses: int, conflict: str | None = None) -> dict[int | str, dict[str, Any]]:
+    """What a route answers if it fails so, and as every route that asks the stores; `conflict` is the detail of 409."""
+    found: dict[int | str, dict[str, Any]] = {status: _PROBLEMS[status] for status in sorted({403, 503, *statuses})}
+    if conflict is not None:
+        found[409] = _problem(409, "Conflict", "Conflict", conflict, "revision")
+    return found
+
+
+BUSY = "others change this DataFile all the time: try again"
 
 _METADATA = {
     "name": "qubit spectroscopy",
@@ -222,6 +231,7 @@ ZARR: dict[int | str, dict[str, Any]] = {
     416: _problem(416, "Range Not Satisfiable", "Range", "there are 32 bytes", "Range"),
 }
 ALIVE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"example": {"status": "ok", "version": "0.1.0"}}}}
+    200: {"content": {"application/json": {"example": {"status": "ok", "version": "0.1.0"}}}},
+    403: _PROBLEMS[403],
 }
 READY: dict[int | str, dict[str, Any]] = {200: {"content": {"application/json": {"example": {"status": "ready"}}}}}

@@ -14,13 +14,13 @@ VERSION = version("aqdata")
 router = APIRouter(tags=["Health"])
 
 
-@router.get("/healthz", responses=examples.ALIVE)
+@router.get("/healthz", summary="Is the server alive", responses=examples.ALIVE)
 async def alive() -> dict[str, str]:
     """Answers as long as the server runs."""
     return {"status": "ok", "version": VERSION}
 
 
-@router.get("/readyz", responses=examples.PROBLEMS | examples.READY)
+@router.get("/readyz", summary="Do the stores answer", responses=examples.READY | examples.problems(507))
 async def ready(service: ServiceDep) -> dict[str, str]:
     """Answers 200 if both stores take requests, else 503 or 507 with the reason."""
     await service.check()

@@ -46,8 +46,15 @@ def _run(arguments: Namespace) -> int:
 
 
 def _say(error: Exception, code: int) -> int:
-    print(f"aqdata: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"aqdata: {' '.join(_text(error).split())}", file=sys.stderr)
     return code
+
+
+def _text(error: Exception) -> str:
+    """What went wrong, without the number that Python puts in front."""
+    if isinstance(error, OSError) and not isinstance(error, AqdataError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _close_quietly() -> int:

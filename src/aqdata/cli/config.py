@@ -14,10 +14,11 @@ from aqdata.config import VARIABLES, Loaded, load
 def config(arguments: Namespace) -> int:
     """Print every key with its value and source."""
     loaded = load(arguments.config)
+    url, source = loaded.client_url(named=arguments.config is not None)
     if arguments.json:
-        print(json.dumps(_as_json(loaded), indent=2))
+        print(json.dumps(_as_json(loaded) | {"client": {"url": url, "source": source}}, indent=2))
         return 0
-    _table(loaded)
+    _table(loaded, f"clients talk to {url} (from {source})")
     for note in loaded.notes:
         print(f"note: {note}", file=sys.stderr)
     return 0
@@ -32,11 +33,12 @@ def _as_json(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def _table(loaded: Loaded) -> None:
+def _table(loaded: Loaded, clients: str) -> None:
     rows = [
         (f"{block}.{key}", json.dumps(value, ensure_ascii=False), loaded.sources[f"{block}.{key}"])
         for block, values in loaded.config.redacted().items()
         for key, value in values.items()
     ]
-    print(f"configuration file: {loaded.file or 'none'}; a variable is called like its key, {next(iter(VARIABLES))}\n")
+    print(f"configuration file: {loaded.file or 'none'}; a variable is called like its key, {next(iter(VARIABLES))}")
+    print(f"{clients}\n")
     print(table(("KEY", "VALUE", "FROM"), rows))

@@ -137,7 +137,7 @@ def _config(add: _Commands, *parents: argparse.ArgumentParser) -> None:
     command = add(
         "config",
         "aqdata.cli.config:config",
-        "print the configuration in force and where each value comes from; secrets stay hidden",
+        "print the configuration in force and where each value comes from",
         """\
   aqdata config
   aqdata config --config lab.json
@@ -251,7 +251,10 @@ def _restore(add: _Commands, *parents: argparse.ArgumentParser) -> None:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"a whole number, at least 1, not {text!r}")
     return number

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aqdata
-from aqdata.config import load
+from aqdata.addresses import check_folder
+from aqdata.config import embedded, load
 from aqdata.errors import ConfigError, Invalid
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def open_lab(arguments: Namespace, *, make: bool = False) -> Lab:
     if arguments.folder is not None:
         if arguments.url is not None:
             raise ConfigError("--url names a server and --folder needs none: give one of them")
-        return _open_folder(Path(arguments.folder).expanduser(), make)
+        return _open_folder(arguments.folder, make)
     url = arguments.url
     if url is None and arguments.config is not None:
         url = load(arguments.config).config.server.url
@@ -33,10 +34,12 @@ def open_lab(arguments: Namespace, *, make: bool = False) -> Lab:
         raise ConfigError(str(error)) from error
 
 
-def _open_folder(folder: Path, make: bool) -> Lab:
-    if not make and not (folder / "datafiles.sqlite").exists():
-        raise ConfigError(f"there are no DataFiles in the folder {folder}", field="--folder")
+def _open_folder(folder: str, make: bool) -> Lab:
     try:
+        check_folder(folder)
+        records = embedded(folder).metadata_backend.sqlite
+        if not make and not (records and Path(records).exists()):
+            raise ConfigError(f"there are no DataFiles in the folder {folder}", field="--folder")
         return aqdata.open(folder)
-    except ModuleNotFoundError as error:
+    except (Invalid, ModuleNotFoundError) as error:
         raise ConfigError(str(error)) from error

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from aqdata.cli.place import open_lab
-from aqdata.errors import ConfigError
+from aqdata.errors import ConfigError, Deleted
+
+if TYPE_CHECKING:
+    from aqdata import Lab
 
 
 def rm(arguments: Namespace) -> int:
@@ -29,9 +33,18 @@ def restore(arguments: Namespace) -> int:
     """Take DataFiles out of the bin; a wrong id stops before anything happens."""
     with open_lab(arguments) as lab:
         for file_id in [lab.resolve(one) for one in arguments.ids]:
+            was_deleted = _is_deleted(lab, file_id)
             lab.restore(file_id)
-            print(f"{file_id} is back", flush=True)
+            print(f"{file_id} {'is back' if was_deleted else 'was not in the bin'}", flush=True)
     return 0
+
+
+def _is_deleted(lab: Lab, file_id: str) -> bool:
+    try:
+        lab.load(file_id)
+    except Deleted:
+        return True
+    return False
 
 
 def _agreed(ids: list[str]) -> bool:

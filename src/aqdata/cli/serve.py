@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import signal
 import socket
@@ -15,6 +16,8 @@ from aqdata.config import Config, Loaded, embedded, load
 from aqdata.errors import ConfigError, StoreUnavailable
 
 _BACKLOG = 2048
+# Host headers by which nobody on another machine gets here
+_NO_NAMES = ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::]")  # noqa: S104
 
 
 def serve(arguments: Namespace) -> int:
@@ -81,12 +84,18 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigError(
-            f"can't listen on {host}, port {port}: {error.strerror}; "
-            "stop the other server there (`aqdata ls` shows whether it is one) or choose another --port",
-            field="server.port",
-        ) from error
+        raise _refused(host, port, error) from error
     return listener
+
+
+def _refused(host: str, port: int, error: OSError) -> ConfigError:
+    reason = f"can't listen on {host}, port {port}: {error.strerror}"
+    if error.errno == errno.EADDRINUSE:
+        hint = "stop the other server there (`aqdata ls` shows whether it is one) or choose another --port"
+        return ConfigError(f"{reason}; {hint}", field="server.port")
+    if error.errno == errno.EADDRNOTAVAIL:
+        return ConfigError(f"{reason}; --host is an address of this machine, or 0.0.0.0 for all", field="server.host")
+    return ConfigError(reason, field="server.port")
 
 
 def _server(config: Config, log_level: str) -> Any:
@@ -155,7 +164,8 @@ def _banner(loaded: Loaded, config: Config, port: int) -> str:
         f"settings: {loaded.file or 'no configuration file, the defaults'} (see aqdata config)",
     ]
     if not config.server.is_loopback:
-        lines.append(f"open to everyone who can reach this machine as {', '.join(config.server.allowed_hosts)}")
+        names = [name for name in config.server.allowed_hosts if name not in _NO_NAMES]
+        lines.append(f"open to everyone who can reach this machine{' as ' if names else ''}{', '.join(names)}")
     return "\n".join([*lines, *(f"note: {note}" for note in loaded.notes)])
 
 

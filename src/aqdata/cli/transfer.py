@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from aqdata.cli.place import open_lab
+from aqdata.environment import login
 from aqdata.errors import ConfigError, Conflict, Invalid
 from aqdata.models import canonical
 from aqdata.models.datafile import DataFile, DataSet
@@ -30,6 +31,9 @@ def put(arguments: Namespace) -> int:
     kinds = {path: _kind(Path(path)) for path in arguments.paths}
     if (arguments.name or arguments.metadata) and _put_pack in kinds.values():
         raise ConfigError("a .zarr.zip has its metadata inside: leave --name and --metadata out")
+    for path in kinds:
+        if not Path(path).expanduser().is_file():
+            raise Invalid(f"there is no file {path}", field="path")
     with open_lab(arguments, make=True) as lab:
         for path, save in kinds.items():
             print(save(lab, Path(path).expanduser(), arguments), flush=True)
@@ -44,9 +48,12 @@ def get(arguments: Namespace) -> int:
         raise ConfigError("--slice and --format are for one DataSet: name it with --dataset")
     if arguments.output == STDOUT:
         raise ConfigError("a whole DataFile can't go to stdout: name a file, or a DataSet with --dataset")
+    output = Path(arguments.output).expanduser() if arguments.output else None
+    if output is not None and not output.is_dir() and not output.name.lower().endswith(".zip"):
+        raise ConfigError(f"{output}: a whole DataFile is a .zarr.zip; for one array name it with --dataset")
     with open_lab(arguments) as lab:
         file_id = lab.resolve(arguments.id)
-        target = Path(arguments.output or f"{file_id}.zarr.zip").expanduser()
+        target = output or Path(f"{file_id}.zarr.zip")
         if target.is_dir():
             target /= f"{file_id}.zarr.zip"
         _check_free(target, arguments.force)
@@ -70,17 +77,29 @@ def _put_pack(lab: Lab, path: Path, _: Namespace) -> str:
 
 
 def _put_arrays(lab: Lab, path: Path, arguments: Namespace) -> str:
+    arrays = _arrays(path)
+    try:
+        df = _data_file(path, arrays, arguments)
+    except Invalid as error:
+        if arguments.metadata is None:
+            raise
+        raise Invalid(f"{error.detail} (in {arguments.metadata})", field=error.field) from error
+    return lab.save(df, environment=False)
+
+
+def _data_file(path: Path, arrays: dict[str, np.ndarray], arguments: Namespace) -> DataFile:
     metadata = _metadata(arguments.metadata) if arguments.metadata else {}
     described = metadata.pop("datasets", {})
     if not isinstance(described, dict) or not all(isinstance(one, dict) for one in described.values()):
         raise Invalid("an object that has an object for each DataSet", field="datasets")
     metadata["name"] = arguments.name or metadata.get("name") or path.stem
-    arrays = _arrays(path)
+    if metadata.get("user") is None:
+        metadata["user"] = login()
     unknown = described.keys() - arrays.keys()
     if unknown:
         raise Invalid(f"{path.name} has no such array; it has {', '.join(arrays)}", field=f"datasets.{min(unknown)}")
     data = {name: _data_set(name, array, described.get(name, {})) for name, array in arrays.items()}
-    return lab.save(DataFile(metadata, data), environment=False)
+    return DataFile(metadata, data)
 
 
 def _data_set(name: str, array: np.ndarray, described: dict[str, Any]) -> DataSet:
@@ -99,7 +118,7 @@ def _metadata(file: str) -> dict[str, Any]:
     """The object in a JSON file."""
     content = canonical.decode(Path(file).expanduser().read_bytes().removeprefix(b"\xef\xbb\xbf"))
     if not isinstance(content, dict):
-        raise Invalid(f"{file} must hold one object, {{…}}", field="metadata")
+        raise Invalid("must be one object, {…}", field="metadata")
     return content
 
 
@@ -119,14 +138,14 @@ def _get_data_set(arguments: Namespace) -> int:
     target = arguments.output
     form = arguments.format or _form(target)
     path = Path(target or f"{_file_name(arguments.dataset)}.{form}").expanduser()
-    if target != STDOUT:
-        _check_free(path, arguments.force)
     with open_lab(arguments) as lab:
         df = lab.load(arguments.id)
         if arguments.dataset not in df:
             raise Invalid(f"there is no DataSet {arguments.dataset!r}; there are {', '.join(df.data)}", field="dataset")
         dataset = df[arguments.dataset]
         selection = Selection.parse(arguments.slice or "", dataset.shape)
+        if target != STDOUT:
+            _check_free(path, arguments.force)
         array = np.asarray(dataset[selection.index])
     if target == STDOUT:
         _write(sys.stdout.buffer, form, array, arguments.dataset, dataset.units)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import itertools
 import math
 import random
@@ -28,7 +29,7 @@ from urllib3.exceptions import (
 from urllib3.util import parse_url
 
 from aqdata.client.connection import Pool, PoolTLS, pieces, read_into
-from aqdata.client.problems import problem
+from aqdata.client.problems import foreign, problem
 from aqdata.errors import AqdataError, Corrupt, Invalid, ServerError, Unreachable
 from aqdata.lab.progress import Progress
 from aqdata.lab.transport import Body, Buffer, BytesBody, Loaded
@@ -195,7 +196,9 @@ class HttpTransport:
             )
             try:
                 if response.status >= 300:
-                    raise _failure(response)
+                    raise _failure(response, self.url)
+                if request.accept != "*/*" and "text/html" in response.headers.get("content-type", ""):
+                    raise foreign(response, self.url)
                 result = handle(response)
                 response.drain_conn()
                 return result
@@ -223,10 +226,15 @@ class HttpTransport:
         if isinstance(error, ReadTimeoutError) or isinstance(cause, TimeoutError):
             return Unreachable(f"{self.url} went silent for {self._timeout.read_timeout:g} s")
         if isinstance(error, SSLError):
+            # OpenSSL's words for an answer that is not TLS; they differ with its version
+            if any(words in str(error).lower().replace("_", " ") for words in ("wrong version number", "record layer")):
+                return Unreachable(f"{self.url} does not speak HTTPS; try http://{self.url.removeprefix('https://')}")
             return Unreachable(f"no trusted connection to {self.url}: {error}")
         if isinstance(cause, IncompleteRead):
             got = f"{cause.partial} bytes came, {cause.expected} more were promised"
             return _TransientError(Unreachable(f"{self.url} broke off its answer: {got}"))
+        if isinstance(cause, http.client.BadStatusLine) and not isinstance(cause, http.client.RemoteDisconnected):
+            return Unreachable(f"{self.url} answers, but not as an aqdata server over HTTP; is it the right port?")
         return _TransientError(Unreachable(f"{self.url} broke off the connection: {cause or error}"))
 
 
@@ -249,8 +257,8 @@ def _quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-def _failure(response: BaseHTTPResponse) -> Exception:
-    error = problem(response)
+def _failure(response: BaseHTTPResponse, url: str) -> Exception:
+    error = problem(response, url)
     if response.status != 503:
         return error
     after = response.headers.get("retry-after", "")

@@ -7,7 +7,7 @@ import re
 from urllib3 import BaseHTTPResponse
 
 from aqdata import errors
-from aqdata.errors import AqdataError, ServerError
+from aqdata.errors import AqdataError, ServerError, Unreachable
 from aqdata.models import canonical
 
 _LIMIT = 64 << 10
@@ -32,6 +32,9 @@ _BY_STATUS: dict[int, type[AqdataError]] = {
     507: errors.StoreFull,
 }
 
+# what stands between us and the server says these in its own words
+_OF_PROXIES = (407, 408, 411, 413, 414, 429, 431, 500, 502, 503, 504, 507)
+
 
 def _known() -> dict[str, type[AqdataError]]:
     found = (getattr(errors, name) for name in dir(errors))
@@ -41,12 +44,19 @@ def _known() -> dict[str, type[AqdataError]]:
 _BY_NAME = _known()
 
 
-def problem(response: BaseHTTPResponse) -> AqdataError:
+def foreign(response: BaseHTTPResponse, url: str) -> Unreachable:
+    """The error for an answer that no aqdata server gives."""
+    told = f"{response.status} {response.reason or ''}".rstrip()
+    kind = response.headers.get("content-type", "").partition(";")[0]
+    return Unreachable(f"{url} answers, but is it an aqdata server? It said {told}{f', {kind}' if kind else ''}")
+
+
+def problem(response: BaseHTTPResponse, url: str) -> AqdataError:
     """The error that a response other than 2xx stands for; reads its body."""
     content = response.read(_LIMIT)
     fallback = _BY_STATUS.get(response.status, ServerError)
     told = f"the server answered {response.status} {response.reason or ''}".rstrip()
-    if "json" in response.headers.get("content-type", ""):
+    if "problem+json" in response.headers.get("content-type", ""):
         try:
             tree = canonical.decode(content)
         except errors.Invalid:
@@ -58,5 +68,7 @@ def problem(response: BaseHTTPResponse) -> AqdataError:
             detail = tree.get("detail") or tree.get("title")
             field = tree.get("field")
             return kind(str(detail) if detail else told, field=str(field) if field else None)
+    elif response.status not in _OF_PROXIES:
+        return foreign(response, url)
     text = content[:500].decode(errors="replace").strip()
     return fallback(f"{told}: {text}" if text and "<" not in text else told)

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from aqdata.config.legacy import modernise
-from aqdata.config.model import Config, DataBackend, MetadataBackend, Server
+from aqdata.config.model import Config, DataBackend, MetadataBackend, Server, hide
 from aqdata.errors import ConfigError
 
 CONFIG_FILE = "~/.aq_config/data_server.json"
@@ -39,6 +39,11 @@ class Loaded:
     sources: Mapping[str, str]
     notes: tuple[str, ...]
     file: Path | None
+
+    def client_url(self, *, named: bool) -> tuple[str, str]:
+        """The server that commands talk to, without a password, and what says so; `named`: --config chose the file."""
+        url = None if named else os.environ.get("AQDATA_URL")
+        return (str(hide(url)), "AQDATA_URL") if url else (self.config.server.url, "server.host and server.port")
 
     def check(self) -> None:
         """Raise `ConfigError` if a server can't start so, with the source of the value at fault."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os.path
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -42,11 +43,20 @@ def _absolute(path: str, key: str, info: ValidationInfo) -> Path:
     """An absolute path: relative ones start at the folder of the file that names them, else at the current one."""
     if not path:
         raise ValueError("a path can't be empty")
-    base: Path = (info.context or {}).get(key, Path())
+    return _normal((info.context or {}).get(key, Path()) / _at_home(path))
+
+
+def _at_home(path: str | Path) -> Path:
+    """The path with `~` replaced."""
     try:
-        return (base / Path(path).expanduser()).absolute()
+        return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError("there is no such home directory: write the whole path") from error
+
+
+def _normal(path: Path) -> Path:
+    """The absolute path without `..`, which TensorStore refuses; symbolic links stay."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 class _Block(BaseModel):
@@ -188,22 +198,29 @@ class Config(_Block):
     def redacted(self) -> dict[str, Any]:
         """The configuration as JSON, without its secrets."""
         return {
-            block: {key: _hide(value) for key, value in values.items()}
+            block: {key: hide(value) for key, value in values.items()}
             for block, values in self.model_dump(mode="json").items()
         }
 
 
 def embedded(folder: str | Path) -> Config:
-    """The configuration of the embedded stores in a folder."""
-    root = Path(folder).expanduser().absolute()
+    """The configuration of the embedded stores in a folder.
+
+    Raises:
+        ConfigError: the path names a home directory that does not exist.
+    """
+    try:
+        root = _normal(_at_home(folder))
+    except ValueError as error:
+        raise ConfigError(f"{folder}: {error}", field="folder") from error
     return Config(
         data_backend=DataBackend(path=str(root / "data")),
         metadata_backend=MetadataBackend(url=f"{SQLITE}{(root / 'datafiles.sqlite').as_posix()}"),
     )
 
 
-def _hide(value: Any) -> Any:
-    """The value without the passwords that a URL may carry."""
+def hide(value: Any) -> Any:
+    """The value, if it is a URL without the passwords that a URL may carry."""
     if not isinstance(value, str) or "://" not in value:
         return value
     value = re.sub(r"(?<=://)([^:@/]*):.*@", r"\1:***@", value)

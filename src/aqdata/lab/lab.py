@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from aqdata.errors import Conflict, Invalid, NotFound
+from aqdata.errors import Conflict, Invalid, NotFound, TooLarge
 from aqdata.lab.hit import Hit
 from aqdata.lab.progress import Progress
 from aqdata.lab.remote import RemoteArray, RemoteFile
@@ -63,6 +63,8 @@ class Lab:
             Invalid: the server refuses it; `field` is the path of the wrong value.
             Conflict: another DataFile with this id is stored.
         """
+        if not isinstance(df, DataFile):
+            raise Invalid(f"save takes an aqdata.DataFile, not {type(df).__name__}", field="df")
         if environment and df.revision is None and df.metadata.environment is None:
             df.metadata.environment = self._environment()
         document = canonical.encode({"id": df.id, **df.metadata.to_document()})
@@ -93,7 +95,7 @@ class Lab:
 
         `state`: `open`, `complete`, `interrupted` or `deleted` (the bin); None: all but the bin.
         """
-        if limit is not None and limit < 1:
+        if limit is not None and (not isinstance(limit, int) or limit < 1):
             raise Invalid("at least 1, or None for all", field="limit")
         if state is not None and state not in STATES:
             raise Invalid(f"{state!r} is none of {', '.join(STATES)}", field="state")
@@ -150,7 +152,7 @@ class Lab:
         check_name(name, "file", "name")
         body: Body = FileBody(_existing(source)) if isinstance(source, str | PathLike) else BytesBody(source)
         if body.size > MAX_FILE:
-            raise Invalid(f"{body.size} bytes; an attached file has at most {MAX_FILE}: use a DataSet", field="source")
+            raise TooLarge(f"{body.size} bytes; an attached file has at most {MAX_FILE}: use a DataSet", field="source")
         with Progress(f"send {name}", progress) as bar:
             self._transport.put_file(self.resolve(file_id), name, body, bar)
 

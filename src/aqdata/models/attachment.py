@@ -106,7 +106,8 @@ def _source(name: str, value: Any) -> FileSource:
     elif isinstance(value, str | os.PathLike):
         source = _on_disk(name, Path(value).expanduser(), where)
     elif isinstance(value, FileSource):
-        source = value
+        # one that is stored already: how large it may be was decided there
+        return value
     else:
         raise Invalid(f"a path or bytes, not {type(value).__name__}", field=where)
     if source.size > MAX_FILE:

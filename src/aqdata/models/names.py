@@ -28,6 +28,8 @@ def check_name(name: object, what: str, field: str | None = None) -> str:
         raise Invalid(f"the name of a {what} has {len(name)} characters; at most {MAX_CHARACTERS}", field=field)
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
         raise Invalid(f"the name {name!r} has control characters", field=field)
+    if "\ufffd" in name:
+        raise Invalid(f"the name {name!r} was not UTF-8", field=field)
     if len(name.encode()) > MAX_BYTES:
         raise Invalid(f"the name {name!r} has {len(name.encode())} bytes of UTF-8; at most {MAX_BYTES}", field=field)
     if "/" in name or "\\" in name or name in (".", ".."):

@@ -13,13 +13,14 @@ import math
 from bisect import bisect_left
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
 import tensorstore as ts
 from numpy.typing import NDArray
 
-from aqdata.errors import Corrupt, StoreUnavailable
+from aqdata.errors import Corrupt, NotFound, StoreUnavailable
 from aqdata.models.selection import Selection
 from aqdata.stores.base import Blobs, Buffer
 from aqdata.stores.placement import Placement
@@ -132,24 +133,25 @@ class ArrayReader:
         """Elements start to stop in stored order."""
         layout = placement.arrays[name].layout
         item = layout.itemsize
-        reads: list[Coroutine[Any, Any, Buffer]] = []
+        pieces: list[tuple[int, int, int]] = []
         at = start
         while at < stop:
             number, begin, count = locate(layout, at)
             take = min(stop - at, count - begin)
-            reads.append(self._bytes(placement, name, number, begin * item, (begin + take) * item))
+            pieces.append((number, begin * item, (begin + take) * item))
             at += take
-        if len(reads) == 1:
-            return await reads[0]
+        if len(pieces) == 1:
+            return await self._bytes(placement, name, *pieces[0])
         whole = bytearray((stop - start) * item)
         filled = 0
-        async for piece in ahead(iter(reads)):
+        async for piece in ahead(self._bytes(placement, name, *piece) for piece in pieces):
             whole[filled : filled + len(piece)] = piece
             filled += len(piece)
         return whole
 
     async def _by_tensorstore(self, prefix: str, metadata: dict[str, Any], layout: Layout, axes: Axes) -> Array:
-        spec = {"driver": "zarr3", "metadata": metadata}
+        # a chunk that is not there is damage: all are written
+        spec = {"driver": "zarr3", "metadata": metadata, "fill_missing_data_reads": False}
         try:
             array = await ts.open(spec, kvstore=self._blobs.kvstore(prefix), open=True, assume_metadata=True)
             block = np.empty(tuple(map(len, axes)), array.dtype.numpy_dtype)
@@ -158,6 +160,8 @@ class ArrayReader:
                 index = tuple(_slice(place) if isinstance(place, range) else place for place in places)
                 block[part] = await (array.oindex[index] if index else array).read()
         except ValueError as error:
+            if "NOT_FOUND" in str(error):
+                raise Corrupt(f"a chunk of {prefix} is missing") from error
             # tensorstore has one exception for all that goes wrong in a read
             raise StoreUnavailable(f"reading {prefix} failed: {error}") from error
         return block.view(layout.numpy_dtype)
@@ -178,7 +182,8 @@ class ArrayReader:
         """The first bytes of a chunk, not to be looked into; see `Blobs.view`."""
         if placement.form == "pack":
             return await self._bytes(placement, name, number, 0, size)
-        data = await self._blobs.view(self._key(placement, name, number))
+        with _written(name):
+            data = await self._blobs.view(self._key(placement, name, number))
         if len(data) < size:
             raise Corrupt(f"a chunk of {name} is shorter than it was written")
         return memoryview(data)[:size]
@@ -192,15 +197,25 @@ class ArrayReader:
     ) -> Buffer:
         """Bytes of a chunk by its number in stored order."""
         stored = placement.arrays[name]
-        if placement.form == "directory":
-            data = await self._blobs.read(self._key(placement, name, number), start, stop)
-        else:
-            offset, size = stored.extents[number]
-            end = size if stop is None else stop
-            data = await self._blobs.read(placement.group, offset + start, offset + end)
+        with _written(name):
+            if placement.form == "directory":
+                data = await self._blobs.read(self._key(placement, name, number), start, stop)
+            else:
+                offset, size = stored.extents[number]
+                end = size if stop is None else stop
+                data = await self._blobs.read(placement.group, offset + start, offset + end)
         if stop is not None and len(data) != stop - start:
             raise Corrupt(f"a chunk of {name} is shorter than it was written")
         return data
+
+
+@contextmanager
+def _written(name: str) -> Iterator[None]:
+    """A record names it, so a blob that is not there is damage."""
+    try:
+        yield
+    except NotFound as error:
+        raise Corrupt(f"a chunk of {name} is missing") from error
 
 
 async def ahead(reads: Iterable[Coroutine[Any, Any, T]], depth: int = _AHEAD) -> AsyncIterator[T]:

@@ -63,8 +63,17 @@ class MetadataStore(Protocol):
             Conflict: the stored record has another revision.
         """
 
-    async def find(self, *, limit: int, cursor: str | None = None, states: Sequence[str] | None = None) -> Page:
+    async def find(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        states: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+    ) -> Page:
         """The documents of these states (default: all but `deleted`), by date and id, newest first.
+
+        `without`: fields at the top of the documents that are left out.
 
         Pages are stable: what is inserted while someone pages shows up at most in front.
 

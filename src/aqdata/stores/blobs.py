@@ -50,6 +50,8 @@ class LocalBlobs:
     """`Blobs` in a local folder, one file each."""
 
     def __init__(self, root: Path, *, durable: bool = True, writers: int = WRITERS) -> None:
+        # tensorstore takes no `..`
+        root = Path(os.path.abspath(root))  # noqa: PTH100 (resolve would follow links)
         self._root = root
         self._durable = durable
         self._writers = ThreadPoolExecutor(writers, thread_name_prefix="aqdata-blobs-write")
@@ -105,7 +107,15 @@ class LocalBlobs:
 
     async def delete(self, prefix: str) -> None:
         path = self._path(check_key(prefix))
-        await self._run(self._writers, lambda: _delete(path))
+
+        def work() -> None:
+            _delete(path)
+            if path.parent != self._root:
+                # the folder of attached files, if this was its last one
+                with suppress(OSError):
+                    path.parent.rmdir()
+
+        await self._run(self._writers, work)
 
     def kvstore(self, prefix: str) -> ts.KvStore.Spec:
         return _below(self._store, prefix)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pydantic_core
+import xxhash
 
 from aqdata.errors import Corrupt
 from aqdata.wire.layout import Layout
@@ -23,18 +24,32 @@ class StoredArray:
 
 
 @dataclass(frozen=True)
+class StoredFile:
+    """Where an attached file lies, and the digest of its bytes."""
+
+    key: str
+    digest: str
+
+
+@dataclass(frozen=True)
 class Placement:
     """One attempt to save, as the record names it.
 
-    `path` is the attempt's own: arrays are in the pack `<path>.zarr.zip` or the directory `<path>.zarr/`. `files` maps
-    the attached files' names to their keys, and `digest` tells a repeated save from another DataFile of the same id.
+    `path` is the attempt's own: arrays are in the pack `<path>.zarr.zip` or the directory `<path>.zarr/`. `digest`, of
+    metadata and arrays, and `first_files`, of the attached files of the save, tell a repeated save from another
+    DataFile of the same id.
     """
 
     path: str
     form: Literal["pack", "directory"]
     digest: str
     arrays: Mapping[str, StoredArray] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    first_files: str = ""
+
+    def is_same(self, digests: Collection[str], files: str) -> bool:
+        """Whether a save of these digests is the one that was made, or has what is stored by now."""
+        return self.digest in digests and files in (self.first_files, digest_of(self.files))
 
     @property
     def group(self) -> str:
@@ -43,13 +58,16 @@ class Placement:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the arrays' chunks, about."""
-        return sum(array.layout.nbytes for array in self.arrays.values())
+        """Bytes of the arrays' chunks."""
+        return sum(
+            sum(size for _, size in array.extents) if array.layout.is_text else array.layout.nbytes
+            for array in self.arrays.values()
+        )
 
     def names(self, path: str) -> bool:
         """Whether something of the attempt of this path is part of it."""
         below = f"{files_key(path)}/"
-        return self.path == path or any(key.startswith(below) for key in self.files.values())
+        return self.path == path or any(file.key.startswith(below) for file in self.files.values())
 
     def to_json(self) -> bytes:
         """What `from_json` reads."""
@@ -63,9 +81,11 @@ class Placement:
             }
             for name, array in self.arrays.items()
         }
-        head = {"version": VERSION, "path": self.path, "form": self.form, "digest": self.digest}
+        digests = {"digest": self.digest, "first_files": self.first_files}
+        head = {"version": VERSION, "path": self.path, "form": self.form, **digests}
+        files = [[name, file.key, file.digest] for name, file in self.files.items()]
         # names may hold what databases don't take in keys, so both are lists
-        tree: dict[str, Any] = head | {"arrays": list(arrays.items()), "files": list(self.files.items())}
+        tree: dict[str, Any] = head | {"arrays": list(arrays.items()), "files": files}
         return pydantic_core.to_json(tree)
 
     @classmethod
@@ -86,9 +106,15 @@ class Placement:
                 )
                 for name, array in tree["arrays"]
             }
-            return cls(tree["path"], tree["form"], tree["digest"], arrays, dict(tree["files"]))
+            files = {name: StoredFile(key, digest) for name, key, digest in tree["files"]}
+            return cls(tree["path"], tree["form"], tree["digest"], arrays, files, tree["first_files"])
         except (ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"the record's storage is damaged: {error!r}") from error
+
+
+def digest_of(files: Mapping[str, StoredFile]) -> str:
+    """One digest of all attached files, whatever their order."""
+    return xxhash.xxh3_128_hexdigest(pydantic_core.to_json(sorted((name, file.digest) for name, file in files.items())))
 
 
 def pack_key(path: str) -> str:

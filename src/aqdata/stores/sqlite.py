@@ -28,7 +28,7 @@ _GET = """
     SELECT id, revision, state, saved_at, date, CAST(json(document) AS BLOB), storage FROM datafiles WHERE id = ?
 """
 _FIND = """
-    SELECT date, id, CAST(json(document) AS BLOB) FROM datafiles
+    SELECT date, id, CAST(json({document}) AS BLOB) FROM datafiles
     WHERE {states} AND (date, id) < (?, ?) ORDER BY date DESC, id DESC LIMIT ?
 """
 _RESOLVE = "SELECT id FROM datafiles WHERE ending >= ? AND ending < ? LIMIT ?"
@@ -80,11 +80,20 @@ class SqliteStore:
 
         await self._database.change(change)
 
-    async def find(self, *, limit: int, cursor: str | None = None, states: Sequence[str] | None = None) -> Page:
+    async def find(
+        self,
+        *,
+        limit: int,
+        cursor: str | None = None,
+        states: Sequence[str] | None = None,
+        without: Sequence[str] = (),
+    ) -> Page:
         condition = "state != 'deleted'" if states is None else f"state IN ({', '.join('?' * len(states))})"
-        query = _FIND.format(states=condition)
+        paths = [f'$."{field}"' for field in without]
+        document = f"jsonb_remove(document, {', '.join('?' * len(paths))})" if paths else "document"
+        query = _FIND.format(document=document, states=condition)
         date, file_id = (_LAST, _LAST) if cursor is None else read_cursor(cursor)
-        rows = await self._rows(query, (*(states or ()), date, file_id, limit + 1))
+        rows = await self._rows(query, (*paths, *(states or ()), date, file_id, limit + 1))
         more = write_cursor(*rows[limit - 1][:2]) if len(rows) > limit else None
         return Page([document for _, _, document in rows[:limit]], more)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from aqdata.errors import Invalid
+from aqdata.models.spec import DataSetSpec
 from aqdata.wire.layout import Layout, Order, Run
 from aqdata.wire.strings import decode_strings, encode_strings
 
@@ -21,7 +22,7 @@ class ArrayLike(Protocol):
     def shape(self) -> tuple[int, ...]: ...
     @property
     def dtype(self) -> np.dtype: ...
-    def __getitem__(self, index: tuple[slice, ...], /) -> np.ndarray: ...
+    def __getitem__(self, index: Any, /) -> np.ndarray: ...
 
 
 def order_of(array: ArrayLike) -> Order:
@@ -31,11 +32,20 @@ def order_of(array: ArrayLike) -> Order:
     return "C"
 
 
+def mean_text(array: ArrayLike, spec: DataSetSpec) -> int:
+    """About how many bytes a text of an array of dtype `str` takes."""
+    if spec.dtype != "str" or not isinstance(array, np.ndarray) or not array.size:
+        return 0
+    # most characters of UTF-8 take one byte, and each text has four for its length
+    return int(np.strings.str_len(array).mean()) + 4
+
+
 def cut(array: ArrayLike, layout: Layout, name: str) -> Iterator[tuple[Run, Buffer]]:
     """The chunks of an array in stored order; plain ones are views of it where its memory allows."""
     for run in layout.runs():
         index = run.index if layout.order == "C" else run.index[::-1]
-        piece = np.asarray(array[index])
+        # the dtype says what a text is: of a 0-d array comes a str, whose NULs at the end numpy's own would drop
+        piece = np.asarray(array[index], dtype=array.dtype)
         yield run, encode_chunk(piece.T if layout.order == "F" else piece, layout, run, name)
 
 

@@ -55,15 +55,19 @@ class Layout:
     chunk: tuple[int, ...]
 
     @classmethod
-    def plan(cls, dtype: str, shape: tuple[int, ...], order: Order = "C", field: str | None = None) -> Layout:
+    def plan(
+        cls, dtype: str, shape: tuple[int, ...], order: Order = "C", field: str | None = None, text: int = TEXT
+    ) -> Layout:
         """The layout that aqdata writes: runs of 1 to 3 MiB, balanced so that little is padded.
+
+        `text`: about how many bytes one of dtype `str` has.
 
         Raises:
             Invalid: more than 32 dims, or elements of more than 1 MiB.
         """
         if len(shape) > MAX_NDIM:
             raise Invalid(f"{len(shape)} dims; at most {MAX_NDIM} can be stored", field=field)
-        item = planned_itemsize(dtype)
+        item = min(max(text, TEXT), TARGET) if dtype == "str" else planned_itemsize(dtype)
         if item > MAX_ITEM:
             raise Invalid(f"elements of {item} bytes; fixed-length ones have at most {MAX_ITEM}: use str", field=field)
         stored = shape if order == "C" else shape[::-1]
@@ -87,7 +91,8 @@ class Layout:
         size = self.chunk_items * planned_itemsize(self.dtype)
         if any(chunk != max(length, 1) for chunk, length in tail):
             raise Invalid(f"chunks of {list(self.chunk)} are no contiguous runs in {self.order} order", field=field)
-        if size > LIMIT or (size < TARGET and self.chunk_count > 1):
+        # long texts make chunks of few
+        if size > LIMIT or (size < TARGET and self.chunk_count > 1 and self.dtype != "str"):
             raise Invalid(f"chunks of {size} bytes; they have {TARGET} to {LIMIT}, or there is just one", field=field)
 
     @property

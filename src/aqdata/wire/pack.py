@@ -20,7 +20,7 @@ from aqdata.models import canonical
 from aqdata.models.attachment import FileSource
 from aqdata.models.names import check_distinct, check_name
 from aqdata.models.spec import DataSetSpec
-from aqdata.wire.chunks import ArrayLike, Buffer, check_chunk, cut, join, order_of
+from aqdata.wire.chunks import ArrayLike, Buffer, check_chunk, cut, join, mean_text, order_of
 from aqdata.wire.layout import Layout
 from aqdata.wire.zarr import array_json, group_bytes, parse_array, parse_group
 from aqdata.wire.zip import LOCAL_SIGNATURE, ZipEntries, ZipWriter, zip_size
@@ -59,14 +59,18 @@ class Pack:
         arrays: Mapping[str, tuple[DataSetSpec, ArrayLike]],
         files: Mapping[str, FileSource],
     ) -> None:
+        # texts have no size before they are encoded, so they are read now
+        arrays = {
+            name: (spec, array[(...,)] if spec.dtype == "str" and not isinstance(array, np.ndarray) else array)
+            for name, (spec, array) in arrays.items()
+        }
         self._arrays = {
-            name: (Layout.plan(spec.dtype, spec.shape, order_of(array), name), array)
+            name: (Layout.plan(spec.dtype, spec.shape, order_of(array), name, mean_text(array, spec)), array)
             for name, (spec, array) in arrays.items()
         }
         layouts = {name: (spec, self._arrays[name][0]) for name, (spec, _) in arrays.items()}
         self._head = list(group_entries(pydantic_core.from_json(document), document, layouts))
         self._files = dict(files)
-        # texts have no size before they are encoded
         self._texts = {
             name: [bytes(data) for _, data in cut(array, layout, name)]
             for name, (layout, array) in self._arrays.items()
@@ -171,7 +175,10 @@ def parse_pack(limits: Limits) -> Parser:
         for run in layout.runs():
             key, got, crc = yield from entries.local(f"{name}/{run.key}")
             limit = limits.text_chunk if layout.is_text else size
-            if got > limit or (got != size and not layout.is_text):
+            if layout.is_text and got > limit:
+                detail = f"a chunk of texts has {got} bytes, at most {limit}: cut it into smaller chunks"
+                raise TooLarge(detail, field=f"datasets.{name}")
+            if got != size and not layout.is_text:
                 raise Invalid(f"a chunk has {got} bytes; dtype {layout.dtype} and its shape make {limit}", field=key)
             yield Chunk(name, run.key, (yield got), crc)
     names: list[str] = []
