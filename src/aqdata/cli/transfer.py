@@ -150,8 +150,13 @@ def _get_data_set(arguments: Namespace) -> int:
     if target == STDOUT:
         _write(sys.stdout.buffer, form, array, arguments.dataset, dataset.units)
         return 0
-    with path.open("wb") as out:
-        _write(out, form, array, arguments.dataset, dataset.units)
+    partial = path.with_name(f".{path.name}.part")
+    try:
+        with partial.open("wb") as out:
+            _write(out, form, array, arguments.dataset, dataset.units)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     print(path)
     return 0
 
@@ -180,6 +185,8 @@ def _write(out: BinaryIO, form: str, array: np.ndarray, name: str, units: str | 
     elif form == "json":
         out.write(to_json(array, units) + b"\n")
     elif isinstance(array.dtype, np.dtypes.StringDType):
+        if any(text.endswith("\0") for text in array.flat):
+            raise Invalid("a text ends with NUL, which an .npy can't hold: use --format json", field="dataset")
         # the format has no texts of any length
         np.save(out, array.astype(f"U{max(1, *map(len, array.flat))}" if array.size else "U1"))
     else:
