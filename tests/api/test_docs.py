@@ -83,7 +83,7 @@ def test_every_route_has_words_and_examples(schema: Any) -> None:
 
 
 ERRORS = {
-    "POST /api/v1/datafiles": "403 409 413 422 503 507",
+    "POST /api/v1/datafiles": "403 409 410 413 422 503 507",
     "GET /api/v1/datafiles": "403 422 503",
     "GET /api/v1/datafiles/{file_id}": "403 404 410 422 503",
     "DELETE /api/v1/datafiles/{file_id}": "403 404 409 413 422 503 507",

@@ -32,7 +32,7 @@ router = APIRouter(prefix="/api/v1/datafiles", tags=["DataFiles"])
     summary="Save a DataFile",
     status_code=201,
     openapi_extra=examples.SAVE,
-    responses=examples.SAVED | examples.problems(409, 413, 422, 507),
+    responses=examples.SAVED | examples.problems(409, 410, 413, 422, 507),
     response_class=Response,
 )
 async def save(request: Request, service: ServiceDep, body: BodyDep) -> Response:

@@ -61,7 +61,8 @@ class Lab:
 
         Raises:
             Invalid: the server refuses it; `field` is the path of the wrong value.
-            Conflict: another DataFile with this id is stored.
+            Conflict: a DataFile with this id and other content is stored.
+            Deleted: it was saved before, and is in the bin.
         """
         if not isinstance(df, DataFile):
             raise Invalid(f"save takes an aqdata.DataFile, not {type(df).__name__}", field="df")
