@@ -58,7 +58,7 @@ class LiveServer:
 
         @asynccontextmanager
         async def stores(config: Config) -> Any:
-            async with open_service(config) as service:
+            async with open_service(config, mapped=True) as service:
                 if pack is not None:
                     service.limits = replace(service.limits, pack=pack)
                 self.limits: Limits = service.limits

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import zlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -60,7 +61,7 @@ class Attempt:
         self._blobs = blobs
         self._limits = limits
         self._arrays: dict[str, _Array] = {}
-        self._files: dict[str, tuple[int, str]] = {}
+        self._files: dict[str, tuple[int, str, int]] = {}
         self._held: dict[tuple[str, str], Buffer] | None = {}
         self._held_bytes = 0
         self._writes: dict[asyncio.Task[None], int] = {}
@@ -105,7 +106,7 @@ class Attempt:
     @property
     def files(self) -> dict[str, Any]:
         """The attached files so far, as the document describes them."""
-        return {name: {"size": size, "media_type": media_type_of(name)} for name, (size, _) in self._files.items()}
+        return {name: {"size": size, "media_type": media_type_of(name)} for name, (size, _, _) in self._files.items()}
 
     def declare(self, name: str, layout: Layout) -> None:
         """Say that chunks of this array follow, in stored order."""
@@ -156,12 +157,12 @@ class Attempt:
                 f"at most {self._limits.files} files of {self._limits.file} bytes each", field=f"files.{name}"
             )
 
-        def verify() -> str:
+        def verify() -> tuple[str, int]:
             if crc is not None:
                 check_crc(data, crc, name)
-            return xxhash.xxh3_128_hexdigest(data)
+            return xxhash.xxh3_128_hexdigest(data), zlib.crc32(data) if crc is None else crc
 
-        self._files[name] = (len(data), await inline_or_thread(len(data), verify))
+        self._files[name] = (len(data), *await inline_or_thread(len(data), verify))
         self._prefixes.add(files_key(self.path))
         # not beside others: files may be large
         await self._blobs.write(file_key(self.path, name), data)
@@ -177,7 +178,9 @@ class Attempt:
     @property
     def stored_files(self) -> dict[str, StoredFile]:
         """Where the attached files lie."""
-        return {name: StoredFile(file_key(self.path, name), digest) for name, (_, digest) in self._files.items()}
+        return {
+            name: StoredFile(file_key(self.path, name), digest, crc) for name, (_, digest, crc) in self._files.items()
+        }
 
     async def finish(
         self, identity: Mapping[str, str], document: bytes, specs: Mapping[str, DataSetSpec], digest: str

@@ -15,8 +15,8 @@ from aqdata.wire.pack import Limits
 
 
 @asynccontextmanager
-async def open_service(config: Config) -> AsyncIterator[Service]:
-    """A service over the stores of a configuration, closed at the end.
+async def open_service(config: Config, *, mapped: bool = False) -> AsyncIterator[Service]:
+    """A service over the stores of a configuration, closed at the end; `mapped` as in `Service`.
 
     Raises:
         ConfigError: a store can't be opened.
@@ -28,7 +28,8 @@ async def open_service(config: Config) -> AsyncIterator[Service]:
     except BaseException:
         await blobs.close()
         raise
-    service = Service(metadata, blobs, Limits(document=config.server.max_document, file=config.server.max_file))
+    limits = Limits(document=config.server.max_document, file=config.server.max_file)
+    service = Service(metadata, blobs, limits, mapped=mapped)
     try:
         yield service
     finally:

@@ -116,7 +116,7 @@ class Opened:
         )
         try:
             # taken now: what replaces one later must not cut the answer short
-            files = {name: await self.blobs.view(file.key) for name, file in self.placement.files.items()}
+            files = {name: await self.reader.blob(file.key) for name, file in self.placement.files.items()}
         except NotFound:
             return await (await self._moved()).pack()
         size = zip_size(itertools.chain(((name, len(data)) for name, data in head), _sizes(self.placement, files)))
@@ -177,7 +177,7 @@ class Opened:
                 yield await _header(writer, f"{name}/{run.key}", data)
                 yield data
         for name, content in files.items():
-            yield await _header(writer, f"{FILES}/{name}", content)
+            yield writer.header_for(f"{FILES}/{name}", len(content), self.placement.files[name].crc)
             yield content
         yield writer.end()
 

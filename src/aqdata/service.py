@@ -48,11 +48,14 @@ class Saved:
 class Service:
     """Saves, loads, slices, lists and bins DataFiles. It keeps no state of its own: any number may share the stores."""
 
-    def __init__(self, metadata: MetadataStore, blobs: Blobs, limits: Limits | None = None) -> None:
+    def __init__(
+        self, metadata: MetadataStore, blobs: Blobs, limits: Limits | None = None, *, mapped: bool = False
+    ) -> None:
+        """`mapped`: what is read whole goes to a socket as it is; see `ArrayReader`."""
         self.limits = limits or Limits()
         self._metadata = metadata
         self._blobs = blobs
-        self._reader = ArrayReader(blobs)
+        self._reader = ArrayReader(blobs, mapped=mapped)
 
     # saving
 

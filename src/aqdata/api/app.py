@@ -36,7 +36,8 @@ class State(TypedDict):
 
 
 def create_app(
-    config: Config, open_stores: Callable[[Config], AbstractAsyncContextManager[Service]] = open_service
+    config: Config,
+    open_stores: Callable[[Config], AbstractAsyncContextManager[Service]] | None = None,
 ) -> FastAPI:
     """The server as an ASGI application. The stores open when it starts and close when it stops.
 
@@ -46,7 +47,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with open_stores(config) as service:
+        # mapped: answers go to sockets as they are
+        async with open_stores(config) if open_stores else open_service(config, mapped=True) as service:
             yield {"service": service, "config": config}
 
     app = FastAPI(

@@ -47,8 +47,10 @@ _INLINE = 64 << 10
 class ArrayReader:
     """Reads arrays of DataFiles out of a blob store."""
 
-    def __init__(self, blobs: Blobs) -> None:
+    def __init__(self, blobs: Blobs, *, mapped: bool = False) -> None:
+        """With `mapped`, whole blobs may be mapped files: for callers who pass them on and don't look into them."""
         self._blobs = blobs
+        self._mapped = mapped
 
     async def part(self, placement: Placement, name: str, selection: Selection) -> AsyncIterator[Buffer]:
         """What a selection gives, as the bytes of a little-endian array in C order, in pieces of about `BAND` bytes.
@@ -183,10 +185,14 @@ class ArrayReader:
         if placement.form == "pack":
             return await self._bytes(placement, name, number, 0, size)
         with _written(name):
-            data = await self._blobs.view(self._key(placement, name, number))
+            data = await self.blob(self._key(placement, name, number))
         if len(data) < size:
             raise Corrupt(f"a chunk of {name} is shorter than it was written")
         return memoryview(data)[:size]
+
+    async def blob(self, key: str) -> Buffer:
+        """A whole blob, to be passed on; see `Blobs.view`."""
+        return await (self._blobs.view(key) if self._mapped else self._blobs.read(key))
 
     def _key(self, placement: Placement, name: str, number: int) -> str:
         layout = placement.arrays[name].layout

@@ -25,10 +25,11 @@ class StoredArray:
 
 @dataclass(frozen=True)
 class StoredFile:
-    """Where an attached file lies, and the digest of its bytes."""
+    """Where an attached file lies, and the digest and CRC of its bytes."""
 
     key: str
     digest: str
+    crc: int
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Placement:
         }
         digests = {"digest": self.digest, "first_files": self.first_files}
         head = {"version": VERSION, "path": self.path, "form": self.form, **digests}
-        files = [[name, file.key, file.digest] for name, file in self.files.items()]
+        files = [[name, file.key, file.digest, file.crc] for name, file in self.files.items()]
         # names may hold what databases don't take in keys, so both are lists
         tree: dict[str, Any] = head | {"arrays": list(arrays.items()), "files": files}
         return pydantic_core.to_json(tree)
@@ -106,7 +107,7 @@ class Placement:
                 )
                 for name, array in tree["arrays"]
             }
-            files = {name: StoredFile(key, digest) for name, key, digest in tree["files"]}
+            files = {name: StoredFile(*rest) for name, *rest in tree["files"]}
             return cls(tree["path"], tree["form"], tree["digest"], arrays, files, tree["first_files"])
         except (ValueError, KeyError, TypeError) as error:
             raise Corrupt(f"the record's storage is damaged: {error!r}") from error
